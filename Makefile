@@ -1,0 +1,67 @@
+# Every target makes its own virtual environment: by uv if it is there, else by pip.
+SHELL := /bin/bash
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(shell command -v uv 2>/dev/null)
+ARGS ?=
+LOCK = --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
+
+ifdef UV
+MAKE_VENV = $(UV) venv --quiet --python 3.11 --allow-existing $(VENV)
+INSTALL = $(UV) pip install --quiet --python $(BIN)/python
+else
+MAKE_VENV = $(PYTHON) -m venv $(VENV)
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check lint lock render synth clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(BIN)/python:
+	$(MAKE_VENV)
+
+$(VENV)/.run: requirements/run.txt pyproject.toml | $(BIN)/python
+	$(INSTALL) --no-deps --require-hashes -r requirements/run.txt
+	$(INSTALL) --no-deps --editable .
+	@touch $@
+
+$(VENV)/.all: requirements/all.txt $(VENV)/.run
+	$(INSTALL) --no-deps --require-hashes -r requirements/all.txt
+	@touch $@
+
+install: $(VENV)/.run ## what the demo and a laptop need: no Node, no SageMaker SDK, no CDK
+
+demo: $(VENV)/.run ## three weeks of trainings and inferences on this machine; ARGS="--products 5000 --json out/facts.json"
+	@mkdir -p out
+	$(BIN)/rightpack demo --json out/demo.json $(ARGS)
+
+test: $(VENV)/.all ## the whole test suite
+	$(BIN)/python -m pytest $(ARGS)
+
+check: lint test ## everything a change must pass
+
+lint: $(VENV)/.all ## format, style, types, imports, fresh definitions and templates
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pipelines.render --check
+	$(BIN)/python -m infra.synth --check
+
+render: $(VENV)/.all ## write pipelines/definitions
+	$(BIN)/python -m pipelines.render
+
+synth: $(VENV)/.all ## write infra/templates
+	$(BIN)/python -m infra.synth
+
+lock: ## write requirements/*.txt from pyproject.toml (needs uv)
+	uv pip compile pyproject.toml --upgrade $(LOCK) --all-extras -o requirements/all.txt
+	uv pip compile pyproject.toml --upgrade $(LOCK) --extra cli --extra jobs --extra local -c requirements/all.txt \
+		-o requirements/run.txt
+
+clean: ## remove what was built
+	rm -rf $(VENV) out dist build cdk.out

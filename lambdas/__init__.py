@@ -1,0 +1,1 @@
+"""Lambda functions: thin entry points, one folder each."""

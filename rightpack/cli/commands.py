@@ -1,0 +1,212 @@
+"""The small commands: each is a few calls on the stage."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from rightpack.cli import facts, output, upload, waiting
+from rightpack.cli.embedded import PROJECT, embedded_cloud
+from rightpack.cli.stage import Stage
+from rightpack.errors import SettingsError
+from rightpack.settings import Settings, read_toml
+
+StageName = Annotated[str, typer.Option("--stage", help="Which stage: a file in config/.")]
+Json = Annotated[str, typer.Option("--json", help="Write the same facts as JSON to this file; - for standard output.")]
+Overrides = Annotated[list[Path] | None, typer.Option("--config", help="TOML that overrides settings; later wins.")]
+
+
+def overrides_of(files: list[Path] | None) -> dict[str, Any]:
+    """Merge override files in order."""
+    from rightpack.settings import merge
+
+    merged: dict[str, Any] = {}
+    for file in files or []:
+        merged = merge(merged, read_toml(file))
+    return merged
+
+
+def up(
+    stage: StageName = "dev",
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 4566,
+    state: Annotated[Path | None, typer.Option(help="Folder for job folders, logs and mail.")] = None,
+) -> None:
+    """Run the embedded AWS with the committed templates deployed, until Ctrl-C."""
+    with embedded_cloud(stage, root=state, port=port) as cloud:
+        upload.migrate(Stage.connect(stage))
+        output.console.print(f"Ready: state, logs and mail in {cloud.root}\n")
+        for name, value in cloud.environment().items():
+            typer.echo(f"export {name}={value}")
+        try:
+            while True:
+                _sleep_until_interrupted()
+        except KeyboardInterrupt:
+            output.console.print("Stopped.")
+
+
+def _sleep_until_interrupted() -> None:
+    import signal
+
+    signal.pause()
+
+
+def migrate(stage: StageName = "dev", config: Overrides = None) -> None:
+    """Create schema, tables and views in the warehouse; running it again changes nothing."""
+    connected = Stage.connect(stage, overrides_of(config))
+    upload.migrate(connected)
+    output.console.print(f"Schema {connected.schema} is there.")
+
+
+def drop(
+    pipeline: Annotated[str, typer.Argument(help="training or inference")],
+    mode: Annotated[str, typer.Option(help="weekly, daily or monthly")] = "",
+    date: Annotated[str, typer.Option(help="Business date; today if absent.")] = "",
+    package_type: Annotated[list[str] | None, typer.Option(help="Only these package types (training).")] = None,
+    wait: Annotated[bool, typer.Option(help="Wait for the runs to end.")] = False,
+    stage: StageName = "dev",
+    config: Overrides = None,
+    json: Json = "",
+) -> None:
+    """Unload a drop from the warehouse; its trigger file starts the pipeline."""
+    connected = Stage.connect(stage, overrides_of(config))
+    event: dict[str, Any] = {"pipeline": pipeline, "mode": mode or _mode(pipeline)}
+    if date:
+        event["business_date"] = dt.date.fromisoformat(date).isoformat()
+    if package_type:
+        event["package_types"] = package_type
+    drops = waiting.request_drops(connected, event)
+    if not wait:
+        for started in drops:
+            output.console.print(f"Unloading to s3://{connected.layout.data_bucket}/{started.prefix}")
+        return
+    found = [facts.run_facts(connected, run) for run in waiting.await_runs(connected, drops, timeout=86400)]
+    output.runs_table(found)
+    if json:
+        output.write_json(found, json)
+    raise typer.Exit(0 if all(run["status"] == "Completed" for run in found) else 1)
+
+
+def _mode(pipeline: str) -> str:
+    return "weekly" if pipeline == "training" else "daily"
+
+
+def runs(
+    stage: StageName = "dev",
+    limit: Annotated[int, typer.Option(help="At most this many of each pipeline.")] = 50,
+    json: Json = "",
+) -> None:
+    """List runs with their states, seconds and reasons."""
+    found = facts.runs(Stage.connect(stage), limit=limit)
+    _show(found, json, output.runs_table)
+
+
+def models(stage: StageName = "dev", json: Json = "") -> None:
+    """List model versions, their verdicts and which one serves."""
+    _show(facts.models(Stage.connect(stage)), json, output.models_table)
+
+
+def _show(found: list[dict[str, Any]], json: str, show: Any) -> None:
+    if json != "-":
+        show(found)
+    if json:
+        output.write_json(found, json)
+
+
+def sql(
+    query: Annotated[str, typer.Argument(help="One SQL query; tables live in the schema packaging.")],
+    stage: StageName = "dev",
+    json: Json = "",
+    csv: Annotated[Path | None, typer.Option(help="Write all rows to this CSV file.")] = None,
+) -> None:
+    """Query the warehouse, as an analyst would."""
+    import awswrangler
+
+    connected = Stage.connect(stage)
+    warehouse = connected.settings.warehouse
+    connection = awswrangler.data_api.redshift.connect(
+        workgroup_name=warehouse.workgroup or connected.layout.workgroup,
+        database=warehouse.database,
+        boto3_session=connected.session,
+    )
+    frame = awswrangler.data_api.redshift.read_sql_query(query, con=connection)
+    if csv:
+        frame.to_csv(csv, index=False)
+    rows = frame.to_dict(orient="records")
+    if json:
+        output.write_json(rows, json)
+    if json != "-":
+        output.rows_table(f"{len(rows)} rows", rows[:50])
+
+
+def render(
+    check: Annotated[bool, typer.Option(help="Only compare with the committed files.")] = False,
+) -> None:
+    """Render the pipeline definitions (needs the `pipelines` extra)."""
+    options = ["--check"] if check else []
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    done = subprocess.run(
+        [sys.executable, "-m", "pipelines.render", *options], cwd=PROJECT, env=environment, check=False
+    )
+    raise typer.Exit(done.returncode)
+
+
+def generate(
+    products: Annotated[int, typer.Option(help="Products in the first week.")] = 20_000,
+    weeks: Annotated[int, typer.Option(help="How many weeks of catalogue and feedback.")] = 1,
+    first_week: Annotated[int, typer.Option(help="Number of the first week.")] = 0,
+    seed: Annotated[int, typer.Option(help="The same seed and week give the same rows.")] = 7,
+    out: Annotated[Path | None, typer.Option(help="Write Parquet files here instead of loading the warehouse.")] = None,
+    stage: StageName = "dev",
+) -> None:
+    """Generate a catalogue with feedback, week by week, and load it into the warehouse."""
+    from rightpack.cli import weeks as weekly
+
+    settings = Settings.load(stage)
+    catalogue = weekly.catalogue(settings, seed=seed, products=products)
+    connected = None if out else Stage.connect(stage)
+    for week in range(first_week, first_week + weeks):
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = out or Path(scratch)
+            rows = weekly.write_week(catalogue, week, folder, settings)
+            if connected:
+                weekly.load_week(connected, folder, week)
+        output.console.print(f"Week {week}: " + ", ".join(f"{count:,} {name}" for name, count in rows.items()))
+
+
+def load_products(
+    file: Annotated[Path, typer.Argument(help="CSV or Parquet.")],
+    mapping: Annotated[Path | None, typer.Option(help="TOML: your column names, constants and units.")] = None,
+    stage: StageName = "dev",
+    config: Overrides = None,
+) -> None:
+    """Load your own products."""
+    _load("products", file, mapping, Stage.connect(stage, overrides_of(config)))
+
+
+def load_labels(
+    file: Annotated[Path, typer.Argument(help="CSV or Parquet.")],
+    mapping: Annotated[Path | None, typer.Option(help="TOML: your column names, constants and units.")] = None,
+    stage: StageName = "dev",
+    config: Overrides = None,
+) -> None:
+    """Load your own labels: product, package type, suitable or not, when observed."""
+    _load("labels", file, mapping, Stage.connect(stage, overrides_of(config)))
+
+
+def _load(table: str, file: Path, mapping: Path | None, stage: Stage) -> None:
+    from rightpack.cli import own_data
+
+    if not file.exists():
+        raise SettingsError(f"There is no file {file}.")
+    loaded, quarantined, where = own_data.load(stage, table, file, mapping)
+    output.console.print(f"{loaded:,} rows loaded into {table}.")
+    if quarantined:
+        output.console.print(f"[red]{quarantined:,} rows could not be used[/red]; each with its reason in {where}")
+        raise typer.Exit(3)

@@ -1,0 +1,90 @@
+"""Starting the embedded AWS as a process of its own, with the committed templates deployed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rightpack.errors import InternalError
+
+PROJECT = Path(__file__).resolve().parents[2]
+TEMPLATES = PROJECT / "infra" / "templates"
+START_SECONDS = 120.0
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",  # the documentation's own example key: it opens nothing
+    "AWS_SECRET_ACCESS_KEY": "secret",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_REGION": "us-east-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """A running embedded cloud: its endpoint and the folder of its state, logs and mail."""
+
+    endpoint: str
+    root: Path
+
+    def environment(self) -> dict[str, str]:
+        """Variables that point any AWS client at it."""
+        return {**CREDENTIALS, "AWS_ENDPOINT_URL": self.endpoint}
+
+
+def command(stage: str, *, root: Path, port: int, ready: Path, package: Path) -> list[str]:
+    """Command line that starts the cloud with the templates of a stage."""
+    templates = [TEMPLATES / f"rightpack-{stage}-{name}.template.json" for name in ("platform", "pipelines")]
+    options = ["--port", str(port), "--root", str(root), "--ready-file", str(ready)]
+    options += [part for template in templates for part in ("--template", str(template))]
+    return [sys.executable, "-m", "local_cloud", "up", *options, "--asset", f"lambdas.zip={package}"]
+
+
+@contextmanager
+def embedded_cloud(stage: str, *, root: Path | None = None, port: int = 0) -> Iterator[Embedded]:
+    """Start the cloud, point this process's AWS clients at it, and stop it at the end.
+
+    Raises:
+        InternalError: it did not come up; the message holds its last words.
+    """
+    root = root or Path(tempfile.mkdtemp(prefix="rightpack-"))
+    root.mkdir(parents=True, exist_ok=True)
+    ready, package = root / "ready.json", root / "lambdas.zip"
+    subprocess.run([sys.executable, "-m", "infra.lambda_package", str(package)], cwd=PROJECT, check=True)
+    ready.unlink(missing_ok=True)
+    log = root / "cloud.log"
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            command(stage, root=root, port=port, ready=ready, package=package),
+            cwd=PROJECT,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            found = Embedded(_endpoint(process, ready, log), root)
+            os.environ.update(found.environment())
+            os.environ.pop("AWS_PROFILE", None)
+            yield found
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+
+
+def _endpoint(process: subprocess.Popen[bytes], ready: Path, log: Path) -> str:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if ready.exists() and (text := ready.read_text()).endswith("\n"):
+            return str(json.loads(text)["endpoint"])
+        if process.poll() is not None:
+            break
+        time.sleep(0.05)
+    process.kill()
+    tail = "\n".join(log.read_text(errors="replace").splitlines()[-20:])
+    raise InternalError(f"The embedded cloud did not start; its log {log} ends with:\n{tail}")

@@ -1,0 +1,103 @@
+"""What happened, as plain data: runs, models, counts, alarms. The same facts feed tables and `--json`."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from typing import Any
+
+from rightpack.cli.stage import Stage
+from rightpack.layout import PipelineKind
+from rightpack.ledger import Run
+from rightpack.warehouse import statements
+
+
+def runs(stage: Stage, *, limit: int = 1000) -> list[dict[str, Any]]:
+    """Runs of both pipelines, oldest first, each with its steps."""
+    found = [run for kind in (*PipelineKind, "unknown") for run in stage.ledger.recent(str(kind), limit)]
+    return [run_facts(stage, run) for run in sorted(found, key=lambda run: run.created_at)]
+
+
+def run_facts(stage: Stage, run: Run) -> dict[str, Any]:
+    """One run: what it was for, how it ended, seconds in all and by step."""
+    steps = list(_steps(stage, run.execution_arn)) if run.execution_arn else []
+    started = dt.datetime.fromisoformat(run.created_at)
+    ended = dt.datetime.fromisoformat(run.updated_at)
+    return {
+        "id": run.run_id,
+        "pipeline": run.pipeline,
+        "mode": run.mode,
+        "business_date": run.business_date,
+        "package_type": run.package_type or None,
+        "status": run.state.value,
+        "reason": run.reason,
+        "seconds": round((ended - started).total_seconds(), 2),
+        "execution": run.execution_arn,
+        "steps": steps,
+    }
+
+
+def _steps(stage: Stage, execution_arn: str) -> Iterable[dict[str, Any]]:
+    pages = (
+        stage.client("sagemaker")
+        .get_paginator("list_pipeline_execution_steps")
+        .paginate(PipelineExecutionArn=execution_arn, SortOrder="Ascending")
+    )
+    for page in pages:
+        for step in page["PipelineExecutionSteps"]:
+            started, ended = step.get("StartTime"), step.get("EndTime")
+            yield {
+                "name": step["StepName"],
+                "status": step["StepStatus"],
+                "seconds": round((ended - started).total_seconds(), 2) if started and ended else None,
+                "reason": step.get("FailureReason", ""),
+                "cached": "CacheHitResult" in step,
+            }
+
+
+def models(stage: Stage) -> list[dict[str, Any]]:
+    """Every registered version, oldest first within its group; `serving` marks what inference uses."""
+    facts = []
+    for group in stage.registry.groups(stage.layout.named("")):
+        champion = stage.registry.champion(group)
+        for package in sorted(stage.registry.versions(group), key=lambda p: p.version):
+            facts.append(
+                {
+                    "group": group,
+                    "version": package.version,
+                    "status": package.status,
+                    "serving": champion is not None and champion.arn == package.arn,
+                    "business_date": package.metadata.get("business-date", ""),
+                    "reason": package.reason,
+                    "report": package.metadata.get("report", ""),
+                    "statistics": package.statistics_uri,
+                    "arn": package.arn,
+                }
+            )
+    return facts
+
+
+def counts(stage: Stage) -> dict[str, int]:
+    """Rows in the warehouse, and predictions that fall although the pack is stronger (there must be none)."""
+    names = ("row_counts", "order_violations")
+    rows = [row for name in names for row in stage.data_api.rows(statements(name, schema=stage.schema)[0])]
+    return {name: int(value) for row in rows for name, value in row.items()}
+
+
+def mix(stage: Stage) -> list[dict[str, Any]]:
+    """How many products each package type is recommended for, weakest protection first."""
+    return stage.data_api.rows(statements("recommendation_mix", schema=stage.schema)[0])
+
+
+def alarms(stage: Stage) -> list[dict[str, str]]:
+    """Alarms that are ringing, with what CloudWatch says about why."""
+    pages = (
+        stage.client("cloudwatch")
+        .get_paginator("describe_alarms")
+        .paginate(AlarmNamePrefix=stage.layout.named(""), StateValue="ALARM")
+    )
+    return [
+        {"name": alarm["AlarmName"], "state": alarm["StateValue"], "reason": alarm.get("StateReason", "")}
+        for page in pages
+        for alarm in page["MetricAlarms"]
+    ]

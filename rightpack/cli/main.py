@@ -1,0 +1,56 @@
+"""`rightpack`: one command per need."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from rightpack.cli import commands, demo, replay
+from rightpack.errors import Fault, RightpackError
+
+EXIT_CODES = {Fault.DATA: 3, Fault.SETTINGS: 4, Fault.CAPACITY: 75, Fault.PLATFORM: 75, Fault.OURS: 1}
+
+typer_app = typer.Typer(
+    name="rightpack",
+    help="The right packaging for every product a shop ships: batch ML on AWS that also runs whole on a laptop.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+load_app = typer.Typer(help="Load your own products, labels or feedback into the warehouse.", no_args_is_help=True)
+load_app.command("products")(commands.load_products)
+load_app.command("labels")(commands.load_labels)
+typer_app.add_typer(load_app, name="load")
+for command in (
+    demo.demo,
+    replay.replay,
+    commands.up,
+    commands.migrate,
+    commands.generate,
+    commands.drop,
+    commands.runs,
+    commands.models,
+    commands.sql,
+    commands.render,
+):
+    typer_app.command()(command)
+
+
+@typer_app.callback()
+def options(version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False) -> None:
+    """Options of every command."""
+    if version:
+        from importlib.metadata import version as installed
+
+        typer.echo(installed("rightpack"))
+        raise typer.Exit
+
+
+def app() -> None:
+    """Run the command line; errors for people are one paragraph, and the exit code says whose fault it was."""
+    try:
+        typer_app()
+    except RightpackError as error:
+        typer.secho(f"{type(error).__name__}: {error}", err=True, fg="red")
+        sys.exit(EXIT_CODES[error.fault])

@@ -1,0 +1,73 @@
+"""What people read: tables and one-line verdicts. What machines read: the same facts as JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+console = Console()
+GOOD = {"Completed", "Approved", "Succeeded"}
+BAD = {"Failed", "Rejected", "Refused", "Stopped", "ALARM"}
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print rows under a title; states are coloured."""
+    found = Table(title=title, title_justify="left", header_style="bold")
+    for column in columns:
+        found.add_column(column, overflow="fold")
+    for row in rows:
+        found.add_row(*map(_cell, row))
+    console.print(found)
+
+
+def _cell(value: object) -> str:
+    text = "" if value is None else f"{value:,.3f}" if isinstance(value, float) else str(value)
+    colour = "green" if text in GOOD else "red" if text in BAD else ""
+    return f"[{colour}]{text}[/{colour}]" if colour else text
+
+
+def runs_table(runs: Iterable[Mapping[str, Any]]) -> None:
+    """Runs with their seconds and, where they failed, the reason."""
+    columns = ("run", "what for", "date", "state", "seconds", "reason")
+    table(
+        "Runs",
+        columns,
+        (
+            (r["id"], r["package_type"] or r["mode"], r["business_date"], r["status"], r["seconds"], r["reason"])
+            for r in runs
+        ),
+    )
+
+
+def models_table(models: Iterable[Mapping[str, Any]]) -> None:
+    """Model versions with their verdicts."""
+    columns = ("group", "version", "date", "state", "serving", "reason")
+    table(
+        "Models",
+        columns,
+        (
+            (m["group"], m["version"], m["business_date"], m["status"], "yes" if m["serving"] else "", m["reason"])
+            for m in models
+        ),
+    )
+
+
+def rows_table(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Rows of a query."""
+    table(title, list(rows[0]) if rows else ["(no rows)"], ([*row.values()] for row in rows))
+
+
+def write_json(facts: object, target: str) -> None:
+    """Write facts to a file, or to standard output for `-`."""
+    text = json.dumps(facts, indent=1, default=str) + "\n"
+    if target == "-":
+        sys.stdout.write(text)
+    else:
+        Path(target).parent.mkdir(parents=True, exist_ok=True)
+        Path(target).write_text(text)

@@ -1,0 +1,161 @@
+"""Drops: UNLOAD from the warehouse to S3, and the trigger file that is written when the data is complete.
+
+The request of a drop lies beside its data (`_REQUEST.json`), because the event that ends an UNLOAD carries only the
+statement's name. The trigger is written last; nothing starts before it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from rightpack import warehouse
+from rightpack.data_api import DataApi
+from rightpack.errors import DataError, TriggerError
+from rightpack.layout import MANIFEST_NAME, TRIGGER_NAME, Layout, PipelineKind, drop_prefix, split_uri
+from rightpack.manifest import parse_files
+from rightpack.settings import Settings
+from rightpack.trigger import DropData, Trigger
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+STATEMENT_PREFIX: Final = "rightpack-drop:"
+REQUEST_NAME: Final = "_REQUEST.json"
+
+
+@dataclass(frozen=True, slots=True)
+class DropRequest:
+    """One drop to make: what for, of which day, under which id; `settings` go into the trigger."""
+
+    pipeline: PipelineKind
+    mode: str
+    business_date: dt.date
+    drop_id: str
+    package_type: str | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def prefix(self) -> str:
+        """Key prefix of everything in this drop."""
+        return drop_prefix(self.pipeline, self.business_date.isoformat(), self.drop_id)
+
+    def to_json(self) -> str:
+        """Text of `_REQUEST.json`."""
+        return json.dumps(
+            {
+                "pipeline": self.pipeline.value,
+                "mode": self.mode,
+                "business_date": self.business_date.isoformat(),
+                "drop_id": self.drop_id,
+                "package_type": self.package_type,
+                "settings": self.settings,
+            },
+            sort_keys=True,
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> DropRequest:
+        """Read `_REQUEST.json`."""
+        raw = json.loads(text)
+        kind, date = PipelineKind(raw.pop("pipeline")), dt.date.fromisoformat(raw.pop("business_date"))
+        return cls(pipeline=kind, business_date=date, **raw)
+
+
+def requests_for(event: Mapping[str, Any], settings: Settings, *, unique: str, today: dt.date) -> list[DropRequest]:
+    """Drops that a schedule or a person asks for: one per trained package type, or one for inference.
+
+    Args:
+        event: `pipeline` and `mode`, optionally `business_date`, `package_types` and `settings`.
+        settings: the stage's settings, already merged with `event["settings"]`.
+        unique: makes the drop's id differ from those of other invocations.
+        today: business date where the event names none.
+    """
+    try:
+        kind = PipelineKind(event["pipeline"])
+        date = dt.date.fromisoformat(event["business_date"]) if "business_date" in event else today
+        mode = str(event["mode"])
+    except (KeyError, ValueError) as error:
+        raise TriggerError(f"A drop needs a known pipeline, a mode and a date like 2026-11-20: {error!r}") from error
+    overrides = dict(event.get("settings", {}))
+    if kind is PipelineKind.INFERENCE:
+        return [DropRequest(kind, mode, date, f"{mode}-{unique}", settings=overrides)]
+    names = event.get("package_types") or [t.name for t in settings.trained_types]
+    types = [settings.package_type(name) for name in names]
+    return [DropRequest(kind, mode, date, f"{t.name}-{unique}", t.name, overrides) for t in types]
+
+
+@dataclass(frozen=True, slots=True)
+class DropMaker:
+    """Starts UNLOADs."""
+
+    s3: S3Client
+    data_api: DataApi
+    layout: Layout
+
+    def start(self, request: DropRequest, settings: Settings) -> str:
+        """Start the drop's UNLOAD and return the statement id; its end arrives as an event."""
+        key = request.prefix + REQUEST_NAME
+        self.s3.put_object(Bucket=self.layout.data_bucket, Key=key, Body=request.to_json().encode())
+        return self.data_api.start(
+            self._statements(request, settings),
+            token=hashlib.sha256(key.encode()).hexdigest(),
+            name=f"{STATEMENT_PREFIX}{key}",
+            with_event=True,
+        )
+
+    def _statements(self, request: DropRequest, settings: Settings) -> Sequence[str]:
+        schema, features = settings.warehouse.schema, settings.features
+        before: list[str] = []
+        if request.package_type is None:
+            query = warehouse.inference_rows(request.mode, request.business_date, features, schema=schema)
+        else:
+            type_and_date = (request.package_type, request.business_date)
+            before = warehouse.derive_labels(*type_and_date, settings.labels, schema=schema)
+            query = warehouse.training_rows(*type_and_date, features, schema=schema)
+        prefix = f"{data_uri(self.layout, request)}part_"
+        return [*before, warehouse.unload(query, prefix, self.layout.warehouse_role_arn)]
+
+
+@dataclass(frozen=True, slots=True)
+class DropFinisher:
+    """Writes the trigger when an UNLOAD has ended."""
+
+    s3: S3Client
+    layout: Layout
+
+    def finish(self, statement_name: str) -> str | None:
+        """Write the trigger of an ended UNLOAD; return its URI, or None where there was no row to process."""
+        request = self.request_of(statement_name)
+        uri = data_uri(self.layout, request)
+        data = DropData(uri, f"{uri}{MANIFEST_NAME}")
+        if not self._rows(data.manifest):
+            return None
+        trigger = Trigger(
+            request.pipeline, request.mode, request.business_date, data, request.package_type, request.settings
+        )
+        key = request.prefix + TRIGGER_NAME
+        self.s3.put_object(Bucket=self.layout.data_bucket, Key=key, Body=trigger.to_json().encode())
+        return f"s3://{self.layout.data_bucket}/{key}"
+
+    def request_of(self, statement_name: str) -> DropRequest:
+        """The request behind a statement name; DataError if the name is not one of ours."""
+        if not statement_name.startswith(STATEMENT_PREFIX):
+            raise DataError(f"Statement {statement_name!r} is not the UNLOAD of a drop.")
+        key = statement_name.removeprefix(STATEMENT_PREFIX)
+        body = self.s3.get_object(Bucket=self.layout.data_bucket, Key=key)["Body"].read()
+        return DropRequest.from_json(body.decode())
+
+    def _rows(self, manifest_uri: str) -> int:
+        bucket, key = split_uri(manifest_uri)
+        text = self.s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
+        return sum(entry.record_count or 0 for entry in parse_files(text, manifest_uri))
+
+
+def data_uri(layout: Layout, request: DropRequest) -> str:
+    """Where the files of a drop lie."""
+    return f"s3://{layout.data_bucket}/{request.prefix}data/"

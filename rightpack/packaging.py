@@ -1,0 +1,32 @@
+"""Package types: what they are made of, what fits into them, how they are ordered by protection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class PackageType:
+    """One way to ship a product; lengths in cm, weights in g, money in the shop's currency.
+
+    `rank` orders the types by protection: a stronger pack is never worse. A type that is not `trained` has no model of
+    its own: the strongest one (suitable by assumption) is the fallback of the recommendation.
+    """
+
+    name: str
+    rank: int
+    trained: bool = True
+    max_length_cm: float = 1e9
+    max_width_cm: float = 1e9
+    max_height_cm: float = 1e9
+    max_weight_g: float = 1e9
+    cushion_mm: float = 0.0
+    allows_liquid: bool = True
+    cost_fixed: float = 0.0
+    cost_per_dm2: float = 0.0
+    grams_per_dm2: float = 0.0
+
+    @property
+    def max_sides_cm(self) -> tuple[float, float, float]:
+        """Limits of the longest, middle and shortest side."""
+        return (self.max_length_cm, self.max_width_cm, self.max_height_cm)

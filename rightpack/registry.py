@@ -1,0 +1,111 @@
+"""The model registry: one group per package type, newest approved version serves, manual hands may change that."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from rightpack.gate import Outcome, registry_text
+
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker import SageMakerClient
+
+APPROVED_AT: Final = "approved-at"  # set by manual approval; an automatic one counts from the package's creation
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPackage:
+    """One registered version; `model_data_url` points at its `model.tar.gz`."""
+
+    arn: str
+    group: str
+    version: int
+    status: str
+    created: dt.datetime
+    image: str
+    model_data_url: str
+    metadata: Mapping[str, str]
+    description: str = ""
+    statistics_uri: str | None = None
+
+    @property
+    def approved_at(self) -> dt.datetime:
+        """When it became the approved one: the last manual approval, else its registration."""
+        manual = self.metadata.get(APPROVED_AT)
+        return dt.datetime.fromisoformat(manual) if manual else self.created
+
+    @property
+    def reason(self) -> str:
+        """Why it has its status: a person's words if there are any, else the gate's."""
+        return self.description or self.metadata.get("reason", "")
+
+
+class Registry:
+    """Model package groups and versions through the SageMaker API."""
+
+    def __init__(self, client: SageMakerClient) -> None:
+        self._client = client
+
+    def ensure_group(self, group: str) -> None:
+        """Create the group unless it is there."""
+        try:
+            self._client.describe_model_package_group(ModelPackageGroupName=group)
+        except self._client.exceptions.ClientError as error:
+            if error.response["Error"]["Code"] not in {"ValidationException", "ResourceNotFound"}:
+                raise
+            self._client.create_model_package_group(ModelPackageGroupName=group)
+
+    def groups(self, prefix: str) -> list[str]:
+        """Names of all groups that start with `prefix`."""
+        pages = self._client.get_paginator("list_model_package_groups").paginate(NameContains=prefix)
+        names = [g["ModelPackageGroupName"] for page in pages for g in page["ModelPackageGroupSummaryList"]]
+        return sorted(n for n in names if n.startswith(prefix))
+
+    def versions(self, group: str, status: str | None = None) -> Iterator[ModelPackage]:
+        """Completed versions of a group, newest first; none where the group does not exist."""
+        query: dict[str, Any] = {"ModelPackageGroupName": group, "SortBy": "CreationTime", "SortOrder": "Descending"}
+        if status:
+            query["ModelApprovalStatus"] = status
+        try:
+            for page in self._client.get_paginator("list_model_packages").paginate(**query):
+                for summary in page["ModelPackageSummaryList"]:
+                    if summary["ModelPackageStatus"] == "Completed":
+                        yield self.describe(summary["ModelPackageArn"])
+        except self._client.exceptions.ClientError as error:
+            if error.response["Error"]["Code"] not in {"ValidationException", "ResourceNotFound"}:
+                raise
+
+    def champion(self, group: str) -> ModelPackage | None:
+        """The approved version that serves: the one approved last; None where nothing is approved."""
+        approved = list(self.versions(group, Outcome.APPROVED.value))
+        return max(approved, key=lambda p: (p.approved_at, p.version), default=None)
+
+    def describe(self, arn: str) -> ModelPackage:
+        """One version by ARN."""
+        raw = self._client.describe_model_package(ModelPackageName=arn)
+        container = raw["InferenceSpecification"]["Containers"][0]
+        quality = raw.get("ModelMetrics", {}).get("ModelQuality", {})
+        return ModelPackage(
+            arn=raw["ModelPackageArn"],
+            group=raw["ModelPackageGroupName"],
+            version=raw["ModelPackageVersion"],
+            status=raw["ModelApprovalStatus"],
+            created=raw["CreationTime"],
+            image=container["Image"],
+            model_data_url=container["ModelDataUrl"],
+            metadata=raw.get("CustomerMetadataProperties", {}),
+            description=raw.get("ApprovalDescription", ""),
+            statistics_uri=quality.get("Statistics", {}).get("S3Uri"),
+        )
+
+    def set_status(self, arn: str, outcome: Outcome, why: str, *, now: dt.datetime) -> None:
+        """Approve or reject a version by hand; approving makes it the champion, however old it is."""
+        metadata = {APPROVED_AT: now.astimezone(dt.UTC).isoformat(timespec="microseconds")}
+        self._client.update_model_package(
+            ModelPackageArn=arn,
+            ModelApprovalStatus=outcome.value,
+            ApprovalDescription=registry_text(why),
+            CustomerMetadataProperties=metadata if outcome is Outcome.APPROVED else {},
+        )

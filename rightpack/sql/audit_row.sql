@@ -1,0 +1,1 @@
+SELECT * FROM ${schema}.load_audit WHERE run_id = ${run_id}

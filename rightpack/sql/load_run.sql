@@ -1,0 +1,99 @@
+LOCK ${schema}.load_audit;
+
+SELECT CAST(CASE WHEN COUNT(*) = 0 THEN '1' ELSE 'already_loaded' END AS INTEGER) AS guard
+FROM ${schema}.load_audit WHERE run_id = ${run_id};
+
+CREATE TEMP TABLE stage_predictions (
+    product_id VARCHAR(64) NOT NULL,
+    package_type VARCHAR(41) NOT NULL,
+    suitability DOUBLE PRECISION NOT NULL,
+    raw_score DOUBLE PRECISION NOT NULL,
+    model_version VARCHAR(256) NOT NULL
+);
+
+COPY stage_predictions FROM ${predictions_manifest} IAM_ROLE ${role} FORMAT AS PARQUET MANIFEST;
+
+SELECT CAST(CASE WHEN COUNT(*) = ${predictions} AND COUNT(DISTINCT product_id || '/' || package_type) = ${predictions}
+            THEN '1' ELSE 'predictions_mismatch' END AS INTEGER) AS guard
+FROM stage_predictions;
+
+CREATE TEMP TABLE stage_recommendations (
+    product_id VARCHAR(64) NOT NULL,
+    package_type VARCHAR(41) NOT NULL,
+    runner_up VARCHAR(41),
+    suitability DOUBLE PRECISION NOT NULL,
+    est_damage DOUBLE PRECISION NOT NULL,
+    est_cost DOUBLE PRECISION NOT NULL,
+    rule VARCHAR(32) NOT NULL,
+    reason VARCHAR(512) NOT NULL
+);
+
+COPY stage_recommendations FROM ${recommendations_manifest} IAM_ROLE ${role} FORMAT AS PARQUET MANIFEST;
+
+SELECT CAST(CASE WHEN COUNT(*) = ${recommendations} AND COUNT(DISTINCT product_id) = ${recommendations}
+            THEN '1' ELSE 'recommendations_mismatch' END AS INTEGER) AS guard
+FROM stage_recommendations;
+
+-- What a newer run wrote stays, and what is there already is not written again.
+DELETE FROM stage_predictions
+USING ${schema}.packaging_predictions t
+WHERE stage_predictions.product_id = t.product_id
+  AND stage_predictions.package_type = t.package_type
+  AND (t.business_date > CAST(${business_date} AS DATE)
+       OR (t.business_date = CAST(${business_date} AS DATE)
+           AND t.suitability = stage_predictions.suitability
+           AND t.raw_score = stage_predictions.raw_score
+           AND t.model_version = stage_predictions.model_version));
+
+DELETE FROM stage_recommendations
+USING ${schema}.packaging_recommendations t
+WHERE stage_recommendations.product_id = t.product_id
+  AND (t.business_date > CAST(${business_date} AS DATE)
+       OR (t.business_date = CAST(${business_date} AS DATE)
+           AND t.package_type = stage_recommendations.package_type
+           AND NVL(t.runner_up, '') = NVL(stage_recommendations.runner_up, '')
+           AND t.suitability = stage_recommendations.suitability
+           AND t.est_damage = stage_recommendations.est_damage
+           AND t.est_cost = stage_recommendations.est_cost
+           AND t.rule = stage_recommendations.rule
+           AND t.reason = stage_recommendations.reason));
+
+MERGE INTO ${schema}.packaging_predictions
+USING stage_predictions s
+ON packaging_predictions.product_id = s.product_id AND packaging_predictions.package_type = s.package_type
+WHEN MATCHED THEN UPDATE SET
+    suitability = s.suitability, raw_score = s.raw_score, model_version = s.model_version,
+    run_id = ${run_id}, business_date = CAST(${business_date} AS DATE), scored_at = GETDATE()
+WHEN NOT MATCHED THEN INSERT
+    (product_id, package_type, suitability, raw_score, model_version, run_id, business_date, scored_at)
+    VALUES (s.product_id, s.package_type, s.suitability, s.raw_score, s.model_version, ${run_id},
+            CAST(${business_date} AS DATE), GETDATE());
+
+MERGE INTO ${schema}.packaging_recommendations
+USING stage_recommendations s
+ON packaging_recommendations.product_id = s.product_id
+WHEN MATCHED THEN UPDATE SET
+    package_type = s.package_type, runner_up = s.runner_up, suitability = s.suitability, est_damage = s.est_damage,
+    est_cost = s.est_cost, rule = s.rule, reason = s.reason, run_id = ${run_id},
+    business_date = CAST(${business_date} AS DATE), decided_at = GETDATE()
+WHEN NOT MATCHED THEN INSERT
+    (product_id, package_type, runner_up, suitability, est_damage, est_cost, rule, reason, run_id, business_date,
+     decided_at)
+    VALUES (s.product_id, s.package_type, s.runner_up, s.suitability, s.est_damage, s.est_cost, s.rule, s.reason,
+            ${run_id}, CAST(${business_date} AS DATE), GETDATE());
+
+SELECT CAST(CASE WHEN COUNT(*) = 0 THEN '1' ELSE 'merge_incomplete' END AS INTEGER) AS guard
+FROM stage_predictions s
+LEFT JOIN ${schema}.packaging_predictions t
+       ON t.product_id = s.product_id AND t.package_type = s.package_type AND t.run_id = ${run_id}
+WHERE t.product_id IS NULL;
+
+SELECT CAST(CASE WHEN COUNT(*) = 0 THEN '1' ELSE 'merge_incomplete' END AS INTEGER) AS guard
+FROM stage_recommendations s
+LEFT JOIN ${schema}.packaging_recommendations t ON t.product_id = s.product_id AND t.run_id = ${run_id}
+WHERE t.product_id IS NULL;
+
+INSERT INTO ${schema}.load_audit
+    (run_id, business_date, predictions, recommendations, predictions_changed, recommendations_changed, loaded_at)
+SELECT ${run_id}, CAST(${business_date} AS DATE), ${predictions}, ${recommendations},
+       (SELECT COUNT(*) FROM stage_predictions), (SELECT COUNT(*) FROM stage_recommendations), GETDATE();

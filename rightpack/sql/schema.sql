@@ -1,0 +1,90 @@
+CREATE SCHEMA IF NOT EXISTS ${schema};
+
+CREATE TABLE IF NOT EXISTS ${schema}.products (
+    ${product_columns}
+) DISTSTYLE KEY DISTKEY (product_id) SORTKEY (first_seen_at);
+
+CREATE TABLE IF NOT EXISTS ${schema}.packaging_feedback (
+    feedback_id VARCHAR(64) NOT NULL,
+    product_id VARCHAR(64) NOT NULL,
+    package_type VARCHAR(41) NOT NULL,
+    source VARCHAR(24) NOT NULL,
+    n_units INTEGER NOT NULL,
+    n_bad INTEGER NOT NULL,
+    observed_at TIMESTAMP NOT NULL,
+    ingested_at TIMESTAMP NOT NULL
+) DISTSTYLE KEY DISTKEY (product_id) SORTKEY (ingested_at);
+
+CREATE TABLE IF NOT EXISTS ${schema}.packaging_labels (
+    label_id VARCHAR(128) NOT NULL,
+    product_id VARCHAR(64) NOT NULL,
+    package_type VARCHAR(41) NOT NULL,
+    suitable SMALLINT NOT NULL,
+    weight DOUBLE PRECISION NOT NULL,
+    source VARCHAR(24) NOT NULL,
+    observed_at TIMESTAMP NOT NULL
+) DISTSTYLE KEY DISTKEY (product_id) SORTKEY (package_type, observed_at);
+
+CREATE TABLE IF NOT EXISTS ${schema}.packaging_predictions (
+    product_id VARCHAR(64) NOT NULL,
+    package_type VARCHAR(41) NOT NULL,
+    suitability DOUBLE PRECISION NOT NULL,
+    raw_score DOUBLE PRECISION NOT NULL,
+    model_version VARCHAR(256) NOT NULL,
+    run_id VARCHAR(64) NOT NULL,
+    business_date DATE NOT NULL,
+    scored_at TIMESTAMP NOT NULL
+) DISTSTYLE KEY DISTKEY (product_id) SORTKEY (product_id);
+
+CREATE TABLE IF NOT EXISTS ${schema}.packaging_recommendations (
+    product_id VARCHAR(64) NOT NULL,
+    package_type VARCHAR(41) NOT NULL,
+    runner_up VARCHAR(41),
+    suitability DOUBLE PRECISION NOT NULL,
+    est_damage DOUBLE PRECISION NOT NULL,
+    est_cost DOUBLE PRECISION NOT NULL,
+    rule VARCHAR(32) NOT NULL,
+    reason VARCHAR(512) NOT NULL,
+    run_id VARCHAR(64) NOT NULL,
+    business_date DATE NOT NULL,
+    decided_at TIMESTAMP NOT NULL
+) DISTSTYLE KEY DISTKEY (product_id) SORTKEY (product_id);
+
+CREATE TABLE IF NOT EXISTS ${schema}.package_types (
+    package_type VARCHAR(41) NOT NULL,
+    protection_rank SMALLINT NOT NULL,
+    trained SMALLINT NOT NULL,
+    cushion_mm DOUBLE PRECISION NOT NULL,
+    cost_fixed DOUBLE PRECISION NOT NULL,
+    cost_per_dm2 DOUBLE PRECISION NOT NULL,
+    grams_per_dm2 DOUBLE PRECISION NOT NULL
+) DISTSTYLE ALL;
+
+CREATE TABLE IF NOT EXISTS ${schema}.model_versions (
+    package_type VARCHAR(41) NOT NULL,
+    model_version VARCHAR(256) NOT NULL,
+    approved_at TIMESTAMP NOT NULL,
+    first_used_by VARCHAR(64) NOT NULL
+) DISTSTYLE ALL;
+
+CREATE TABLE IF NOT EXISTS ${schema}.load_audit (
+    run_id VARCHAR(64) NOT NULL,
+    business_date DATE NOT NULL,
+    predictions BIGINT NOT NULL,
+    recommendations BIGINT NOT NULL,
+    predictions_changed BIGINT NOT NULL,
+    recommendations_changed BIGINT NOT NULL,
+    loaded_at TIMESTAMP NOT NULL
+) DISTSTYLE ALL;
+
+CREATE OR REPLACE VIEW ${schema}.current_predictions AS
+SELECT p.product_id, p.package_type, t.protection_rank, p.suitability, p.raw_score, p.model_version, p.run_id,
+       p.business_date, p.scored_at
+FROM ${schema}.packaging_predictions p
+JOIN ${schema}.package_types t ON t.package_type = p.package_type;
+
+CREATE OR REPLACE VIEW ${schema}.current_recommendations AS
+SELECT r.product_id, r.package_type, t.protection_rank, r.runner_up, r.suitability, r.est_damage, r.est_cost, r.rule,
+       r.reason, r.run_id, r.business_date, r.decided_at
+FROM ${schema}.packaging_recommendations r
+JOIN ${schema}.package_types t ON t.package_type = r.package_type;

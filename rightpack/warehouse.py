@@ -1,0 +1,189 @@
+"""Warehouse statements: plain Redshift SQL from `sql/*.sql`, filled with checked names and quoted values.
+
+The Data API's own parameters cannot stand for identifiers, S3 paths or text inside UNLOAD, so values are quoted here.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from string import Template
+from typing import Final
+
+from rightpack.errors import SettingsError
+from rightpack.packaging import PackageType
+from rightpack.settings import Features, Labels, Settings
+
+IDENTIFIER: Final = re.compile(r"[a-z_][a-z0-9_]{0,126}")
+CORE_PRODUCT_COLUMNS: Final = (
+    ("product_id", "VARCHAR(64)"),
+    ("length_cm", "DOUBLE PRECISION"),
+    ("width_cm", "DOUBLE PRECISION"),
+    ("height_cm", "DOUBLE PRECISION"),
+    ("weight_g", "DOUBLE PRECISION"),
+    ("price", "DOUBLE PRECISION"),
+    ("is_liquid", "DOUBLE PRECISION"),
+)
+PRODUCT_TIMES: Final = (("first_seen_at", "TIMESTAMP"), ("updated_at", "TIMESTAMP"), ("is_active", "SMALLINT"))
+FEEDBACK_COLUMNS: Final = (
+    ("feedback_id", "VARCHAR(64)"),
+    ("product_id", "VARCHAR(64)"),
+    ("package_type", "VARCHAR(41)"),
+    ("source", "VARCHAR(24)"),
+    ("n_units", "INTEGER"),
+    ("n_bad", "INTEGER"),
+    ("observed_at", "TIMESTAMP"),
+    ("ingested_at", "TIMESTAMP"),
+)
+LABEL_COLUMNS: Final = (
+    ("label_id", "VARCHAR(128)"),
+    ("product_id", "VARCHAR(64)"),
+    ("package_type", "VARCHAR(41)"),
+    ("suitable", "SMALLINT"),
+    ("weight", "DOUBLE PRECISION"),
+    ("source", "VARCHAR(24)"),
+    ("observed_at", "TIMESTAMP"),
+)
+
+Columns = Sequence[tuple[str, str]]
+
+
+def identifier(name: str) -> str:
+    """Return `name` if it may stand unquoted in SQL, else raise SettingsError."""
+    if not IDENTIFIER.fullmatch(name):
+        raise SettingsError(f"{name!r} cannot be a column or table name: lower-case letters, digits and underscores.")
+    return name
+
+
+def quoted(value: str | float | dt.date) -> str:
+    """`value` as an SQL literal."""
+    if isinstance(value, int | float):
+        return repr(value)
+    text = value.isoformat() if isinstance(value, dt.date) else value
+    if "\\" in text or "\0" in text:
+        raise SettingsError(f"{text!r} cannot stand in SQL text: no backslash, no NUL.")
+    return "'" + text.replace("'", "''") + "'"
+
+
+@cache
+def _template(name: str) -> str:
+    return files("rightpack").joinpath("sql", f"{name}.sql").read_text()
+
+
+def statements(name: str, **parts: str) -> list[str]:
+    """Statements of `sql/<name>.sql` with `${part}` filled in; `parts` must already be checked or quoted."""
+    text = Template(_template(name)).substitute(parts)
+    return [s.strip().removesuffix(";") for s in re.split(r";\s*\n", text) if s.strip()]
+
+
+def product_columns(features: Features) -> list[tuple[str, str]]:
+    """Columns of the products table, in order: the core, what models see, what is carried along, times."""
+    columns = dict(CORE_PRODUCT_COLUMNS)
+    kinds = (
+        (features.numeric, "DOUBLE PRECISION"),
+        (features.categorical, "VARCHAR(128)"),
+        (features.text, "VARCHAR(2000)"),
+        (features.carried, "VARCHAR(256)"),
+    )
+    for names, sql_type in kinds:
+        columns.update({identifier(n): sql_type for n in names if n not in columns})
+    return [*columns.items(), *PRODUCT_TIMES]
+
+
+def scored_columns(features: Features) -> list[str]:
+    """Columns that an inference drop carries beside product_id: what models see and what the fit filter needs."""
+    core = [name for name, _ in CORE_PRODUCT_COLUMNS[1:]]
+    return [identifier(name) for name in dict.fromkeys([*features.raw, *core])]
+
+
+def schema_statements(settings: Settings) -> list[str]:
+    """Everything the warehouse must hold; running it again changes nothing but the package types."""
+    schema = identifier(settings.warehouse.schema)
+    columns = ",\n    ".join(
+        f"{name} {kind}{' NOT NULL' if name == 'product_id' else ''}"
+        for name, kind in product_columns(settings.features)
+    )
+    found = statements("schema", schema=schema, product_columns=columns)
+    return found + [s for t in settings.package_types for s in _package_type(schema, t)]
+
+
+def _package_type(schema: str, package_type: PackageType) -> list[str]:
+    return statements(
+        "set_package_type",
+        schema=schema,
+        package_type=quoted(package_type.name),
+        rank=quoted(package_type.rank),
+        trained=quoted(int(package_type.trained)),
+        cushion_mm=quoted(package_type.cushion_mm),
+        cost_fixed=quoted(package_type.cost_fixed),
+        cost_per_dm2=quoted(package_type.cost_per_dm2),
+        grams_per_dm2=quoted(package_type.grams_per_dm2),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table that people load: its key and the column that tells which of two rows is newer."""
+
+    name: str
+    columns: Columns
+    key: str
+    newest: str
+    append_only: bool = False
+
+
+def table_named(name: str, settings: Settings) -> Table:
+    """The loadable table called `products`, `labels` or `feedback`."""
+    tables = {
+        "products": Table("products", product_columns(settings.features), "product_id", "updated_at"),
+        "labels": Table("packaging_labels", LABEL_COLUMNS, "label_id", "observed_at"),
+        "feedback": Table("packaging_feedback", FEEDBACK_COLUMNS, "feedback_id", "ingested_at", append_only=True),
+    }
+    return tables[name]
+
+
+def copy_rows(table: Table, manifest: str, *, schema: str, role: str) -> list[str]:
+    """Load the files of a COPY manifest: append raw events, replace rows of the same key otherwise."""
+    names = ", ".join(identifier(name) for name, _ in table.columns)
+    parts = {"schema": identifier(schema), "table": identifier(table.name), "columns": names}
+    parts |= {"manifest": quoted(manifest), "role": quoted(role)}
+    if table.append_only:
+        return statements("append_rows", **parts)
+    return statements("upsert_rows", **parts, key=identifier(table.key), newest=identifier(table.newest))
+
+
+def derive_labels(package_type: str, as_of: dt.date, labels: Labels, *, schema: str) -> list[str]:
+    """Turn the feedback known at the end of `as_of` into labels of one package type."""
+    return statements(
+        "derive_labels",
+        schema=identifier(schema),
+        package_type=quoted(package_type),
+        as_of=quoted(as_of),
+        damage_limit=quoted(labels.damage_limit),
+        reporting_rate=quoted(labels.reporting_rate),
+        prior_bad=quoted(labels.prior_bad),
+        prior_shipped=quoted(labels.prior_shipped),
+        minimum_shipped=quoted(labels.minimum_shipped),
+    )
+
+
+def training_rows(package_type: str, as_of: dt.date, features: Features, *, schema: str) -> str:
+    """Query for all labelled rows of a package type known at the end of `as_of`."""
+    columns = ", ".join(f"p.{identifier(name)}" for name in features.raw)
+    parts = {"schema": identifier(schema), "columns": columns}
+    return statements("training_rows", **parts, package_type=quoted(package_type), as_of=quoted(as_of))[0]
+
+
+def inference_rows(mode: str, as_of: dt.date, features: Features, *, schema: str) -> str:
+    """Query for the products to score: `monthly` all active ones, `daily` those without a recommendation."""
+    columns = ", ".join(f"p.{name}" for name in scored_columns(features))
+    return statements(f"{mode}_rows", schema=identifier(schema), columns=columns, as_of=quoted(as_of))[0]
+
+
+def unload(query: str, prefix: str, role: str) -> str:
+    """UNLOAD `query` to Parquet parts and a verbose manifest below the S3 URI `prefix`."""
+    return statements("unload", query=quoted(query), prefix=quoted(prefix), role=quoted(role))[0]

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rightpack import warehouse
+from rightpack.errors import SettingsError
+from rightpack.settings import Settings
+
+SETTINGS = Settings.load("dev")
+DATE = dt.date(2026, 11, 20)
+
+
+@given(st.text(alphabet=st.characters(blacklist_characters="\\\0", blacklist_categories=["Cs"])))
+def test_a_quoted_text_is_one_literal(text: str) -> None:
+    literal = warehouse.quoted(text)
+    assert literal[0] == literal[-1] == "'"
+    assert literal[1:-1].replace("''", "") == text.replace("'", "")
+    assert literal[1:-1].count("'") % 2 == 0
+
+
+@pytest.mark.parametrize("name", ["", "a b", "x;drop", 'a"b', "ä", "1a", "A"])
+def test_a_name_that_needs_quotes_is_refused(name: str) -> None:
+    with pytest.raises(SettingsError):
+        warehouse.identifier(name)
+
+
+def test_backslash_and_nul_never_reach_sql() -> None:
+    for text in ("a\\", "a\0b"):
+        with pytest.raises(SettingsError):
+            warehouse.quoted(text)
+
+
+def test_every_placeholder_of_every_statement_is_filled() -> None:
+    found = [
+        *warehouse.schema_statements(SETTINGS),
+        *warehouse.derive_labels("carton", DATE, SETTINGS.labels, schema="packaging"),
+        warehouse.training_rows("carton", DATE, SETTINGS.features, schema="packaging"),
+        warehouse.inference_rows("daily", DATE, SETTINGS.features, schema="packaging"),
+        warehouse.inference_rows("monthly", DATE, SETTINGS.features, schema="packaging"),
+    ]
+    assert all("$" not in statement and not statement.endswith(";") for statement in found)
+
+
+def test_products_hold_every_column_that_models_need() -> None:
+    columns = dict(warehouse.product_columns(SETTINGS.features))
+    assert set(SETTINGS.features.raw) <= set(columns)
+    assert next(iter(columns)) == "product_id"
+
+
+def test_an_inference_drop_carries_what_the_fit_filter_needs() -> None:
+    assert {"length_cm", "width_cm", "height_cm", "weight_g", "price"} <= set(
+        warehouse.scored_columns(SETTINGS.features)
+    )
+
+
+def test_unload_doubles_the_quotes_of_its_query() -> None:
+    text = warehouse.unload("SELECT 'x'", "s3://b/p/part_", "arn:aws:iam::1:role/r")
+    assert "UNLOAD ('SELECT ''x''')" in text
+    assert "MANIFEST VERBOSE" in text
