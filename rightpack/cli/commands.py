@@ -173,11 +173,12 @@ def generate(
     connected = None if out else Stage.connect(stage)
     for week in range(first_week, first_week + weeks):
         with tempfile.TemporaryDirectory() as scratch:
-            folder = out or Path(scratch)
-            rows = weekly.write_week(catalogue, week, folder, settings)
+            paths = weekly.write_week(catalogue, week, out or Path(scratch), settings)
+            words = f"{sum(map(len, paths.values()))} files"
             if connected:
-                weekly.load_week(connected, folder, week)
-        output.console.print(f"Week {week}: " + ", ".join(f"{count:,} {name}" for name, count in rows.items()))
+                rows = weekly.load_week(connected, paths)
+                words = ", ".join(f"{count:,} rows of {name}" for name, count in rows.items())
+        output.console.print(f"Week {week}: {words}")
 
 
 def load_products(
@@ -201,12 +202,16 @@ def load_labels(
 
 
 def _load(table: str, file: Path, mapping: Path | None, stage: Stage) -> None:
+    from processing.intake import ColumnMapping
     from rightpack.cli import own_data
 
     if not file.exists():
         raise SettingsError(f"There is no file {file}.")
-    loaded, quarantined, where = own_data.load(stage, table, file, mapping)
-    output.console.print(f"{loaded:,} rows loaded into {table}.")
-    if quarantined:
-        output.console.print(f"[red]{quarantined:,} rows could not be used[/red]; each with its reason in {where}")
+    columns = ColumnMapping.from_toml(mapping) if mapping else ColumnMapping()
+    loaded = own_data.load(stage, table, file, columns)
+    output.console.print(f"{loaded.rows:,} rows loaded into {table}.")
+    if loaded.quarantined:
+        output.console.print(
+            f"[red]{loaded.quarantined:,} rows could not be used[/red]; each with its reason in {loaded.quarantine_uri}"
+        )
         raise typer.Exit(3)

@@ -89,8 +89,7 @@ def _play(show_: Show, n_weeks: int) -> None:
     for week in range(n_weeks):
         bar = show_.progress.add_task(f"Week {week + 1}: catalogue and feedback", total=1)
         with tempfile.TemporaryDirectory() as scratch:
-            weeks.write_week(show_.shop, week, Path(scratch), show_.stage.settings)
-            weeks.load_week(show_.stage, Path(scratch), week)
+            weeks.load_week(show_.stage, weeks.write_week(show_.shop, week, Path(scratch), show_.stage.settings))
         show_.progress.update(bar, completed=1)
         date = weeks.last_day(show_.shop, week).isoformat()
         show_.run(f"Week {week + 1}: training", {"pipeline": "training", "mode": "weekly", "business_date": date})
@@ -124,9 +123,8 @@ def save_reports(stage: Stage, found: dict[str, Any], folder: Path) -> list[Path
     wanted = {f"{m['group']}-v{m['version']}.html": m["report"] for m in found["models"] if m["report"]}
     for run in found["runs"]:
         if run["pipeline"] == "inference" and run["status"] == "Completed":
-            execution = run["execution"].rpartition("/")[2]
-            prefix = f"s3://{stage.layout.artefact_bucket}/runs/inference/{execution}"
-            wanted[f"{run['id']}.html"] = f"{prefix}/Recommend/report/report.html"
+            report = facts.output_uri(stage, run["execution"], "Recommend", "report")
+            wanted[f"{run['id']}.html"] = f"{report.rstrip('/')}/report.html"
     s3 = stage.client("s3")
     for name, uri in wanted.items():
         bucket, key = split_uri(uri)

@@ -55,6 +55,20 @@ def _steps(stage: Stage, execution_arn: str) -> Iterable[dict[str, Any]]:
             }
 
 
+def output_uri(stage: Stage, execution_arn: str, step: str, output: str = "") -> str:
+    """S3 URI of a step's output: a processing output by name, or a transform's only one; KeyError if there is none."""
+    sagemaker = stage.client("sagemaker")
+    pages = sagemaker.get_paginator("list_pipeline_execution_steps").paginate(PipelineExecutionArn=execution_arn)
+    found = {s["StepName"]: s.get("Metadata", {}) for page in pages for s in page["PipelineExecutionSteps"]}[step]
+    if "TransformJob" in found:
+        name = found["TransformJob"]["Arn"].rpartition("/")[2]
+        return str(sagemaker.describe_transform_job(TransformJobName=name)["TransformOutput"]["S3OutputPath"])
+    name = found["ProcessingJob"]["Arn"].rpartition("/")[2]
+    job = sagemaker.describe_processing_job(ProcessingJobName=name)
+    uris = {o["OutputName"]: o["S3Output"]["S3Uri"] for o in job["ProcessingOutputConfig"]["Outputs"]}
+    return str(uris[output])
+
+
 def models(stage: Stage) -> list[dict[str, Any]]:
     """Every registered version, oldest first within its group; `serving` marks what inference uses."""
     facts = []
