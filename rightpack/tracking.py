@@ -64,7 +64,7 @@ class Tracker:
 
     def _run_of(self, execution_arn: str, display_name: str) -> Run | None:
         """The display name is the run id; it is there even while the launch has not been recorded yet."""
-        run = self.ledger.find(display_name)
+        run = self.ledger.find(display_name) if display_name else None
         if run is not None and run.state is RunState.NEW:
             self.ledger.launched(run.run_id, execution_arn, now=self.now())
         return run or self.ledger.by_execution(execution_arn)

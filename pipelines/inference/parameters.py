@@ -1,0 +1,42 @@
+"""What an execution of the inference pipeline is started with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+from sagemaker.core.workflow.parameters import ParameterString
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """Pipeline parameters; those without a default must be given at every start.
+
+    No step reads `mode`: the drop holds the products of its mode. It is declared so that a list of executions tells
+    a monthly run from a daily one.
+    """
+
+    run_id: Any
+    business_date: Any
+    mode: Any
+    data_uri: Any
+    manifest_uri: Any
+    config_uri: Any
+    processing_instance: Any
+
+    def listed(self) -> list[Any]:
+        """All of them, in the order of the definition."""
+        return [getattr(self, item.name) for item in fields(self)]
+
+
+def declare() -> Parameters:
+    """Declare the parameters."""
+    return Parameters(
+        run_id=ParameterString("RunId"),
+        business_date=ParameterString("BusinessDate"),
+        mode=ParameterString("Mode"),
+        data_uri=ParameterString("DataUri"),
+        manifest_uri=ParameterString("ManifestUri"),
+        config_uri=ParameterString("ConfigUri"),
+        processing_instance=ParameterString("ProcessingInstanceType", default_value="ml.m5.xlarge"),
+    )

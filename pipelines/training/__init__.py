@@ -1,0 +1,1 @@
+"""The training pipeline: one execution per package type and week."""
