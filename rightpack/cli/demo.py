@@ -20,7 +20,7 @@ from rightpack.layout import split_uri
 from rightpack.ledger import Run
 from rightpack.settings import Settings
 
-BAD_TYPE = "padded-mailer"
+BAD_TYPE = "paper-bag"
 RUN_TIMEOUT_SECONDS = 1800.0
 ALARM_SECONDS = 15.0
 QUESTION = """

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import typer
 from rich.progress import Progress
 
-from processing.intake import ColumnMapping, deliver, read_labels
+from processing.intake import ColumnMapping, Outcome, deliver, read_labels
 from processing.statistics import bootstrap, metrics
 from rightpack.cli import demo, facts, output, own_data, upload, waiting
 from rightpack.cli.embedded import embedded_cloud
@@ -31,7 +31,7 @@ from rightpack.warehouse import table_named
 WEEK = dt.timedelta(days=7)
 ROUNDS = 1000
 LABELS = ColumnMapping(
-    columns={"label_id": "feedback_id"}, constants={"package_type": "seller-default"}, labels={"unsuitable": "unsuitable"}
+    columns={"label_id": "feedback_id"}, constants={"package_type": "seller-default"}, labels=Outcome(unsuitable="unsuitable")
 )
 
 

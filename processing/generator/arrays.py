@@ -1,0 +1,11 @@
+"""Names for the numpy arrays that the generator passes around."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+Identities = npt.NDArray[np.uint64]
