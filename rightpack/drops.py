@@ -24,8 +24,12 @@ from rightpack.trigger import DropData, Trigger
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-STATEMENT_PREFIX: Final = "rightpack-drop:"
 REQUEST_NAME: Final = "_REQUEST.json"
+
+
+def statement_prefix(stage: str) -> str:
+    """How the names of a stage's UNLOAD statements begin, so that stages in one account leave each other's alone."""
+    return f"rightpack-drop:{stage}:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +108,7 @@ class DropMaker:
         return self.data_api.start(
             self._statements(request, settings),
             token=hashlib.sha256(key.encode()).hexdigest(),
-            name=f"{STATEMENT_PREFIX}{key}",
+            name=f"{statement_prefix(self.layout.stage)}{key}",
             with_event=True,
         )
 
@@ -144,9 +148,10 @@ class DropFinisher:
 
     def request_of(self, statement_name: str) -> DropRequest:
         """The request behind a statement name; DataError if the name is not one of ours."""
-        if not statement_name.startswith(STATEMENT_PREFIX):
-            raise DataError(f"Statement {statement_name!r} is not the UNLOAD of a drop.")
-        key = statement_name.removeprefix(STATEMENT_PREFIX)
+        prefix = statement_prefix(self.layout.stage)
+        if not statement_name.startswith(prefix):
+            raise DataError(f"Statement {statement_name!r} is not the UNLOAD of a drop of stage {self.layout.stage}.")
+        key = statement_name.removeprefix(prefix)
         body = self.s3.get_object(Bucket=self.layout.data_bucket, Key=key)["Body"].read()
         return DropRequest.from_json(body.decode())
 

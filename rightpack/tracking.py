@@ -36,7 +36,6 @@ FAULT_WORDS: Final = (
     ("DataError", Fault.DATA),
     ("SettingsError", Fault.SETTINGS),
 )
-NEVER_HOURS: Final = 24.0 * 365
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +88,16 @@ class Tracker:
         for page in steps:
             for step in page["PipelineExecutionSteps"]:
                 if step["StepStatus"] == "Failed":
-                    return step["StepName"], step.get("FailureReason", reason)
+                    return step["StepName"], self._words(step) or step.get("FailureReason", reason)
         return "the pipeline", reason
+
+    def _words(self, step: Any) -> str:
+        """What a processing job said itself; the step's failure reason holds no more than its exit code."""
+        arn = step.get("Metadata", {}).get("ProcessingJob", {}).get("Arn", "")
+        if not arn:
+            return ""
+        job = self.sagemaker.describe_processing_job(ProcessingJobName=arn.rpartition("/")[2])
+        return job.get("ExitMessage", "")
 
     def reconcile(self) -> dict[str, Any]:
         """Ask about every run that is still open, and record how long ago each pipeline last succeeded."""
@@ -105,10 +112,11 @@ class Tracker:
         return {"tracked": tracked}
 
     def _hours_since_success(self, runs: list[Run]) -> float:
+        """Hours since the newest success, or since the oldest run that is known where nothing has succeeded yet."""
         ended = [run.updated_at for run in runs if run.state is RunState.COMPLETED]
-        if not ended:
-            return NEVER_HOURS if runs else 0.0
-        return (self.now() - dt.datetime.fromisoformat(max(ended))).total_seconds() / 3600
+        begun = [run.created_at for run in runs]
+        since = max(ended, default=min(begun, default=""))
+        return (self.now() - dt.datetime.fromisoformat(since)).total_seconds() / 3600 if since else 0.0
 
 
 def fault_of(reason: str) -> str:

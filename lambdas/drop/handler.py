@@ -1,4 +1,4 @@
-"""EventBridge → the UNLOAD of a drop has ended: write its trigger, or say why there is none."""
+"""EventBridge → the UNLOAD of a drop has finished: write its trigger."""
 
 from __future__ import annotations
 
@@ -6,19 +6,9 @@ from typing import Any
 
 from lambdas import environment
 from rightpack.drops import DropFinisher
-from rightpack.layout import Metric
-from rightpack.metrics import Metrics
-from rightpack.notices import Notices
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Finish the drop of a FINISHED statement; tell people about any other end."""
-    layout, client = environment.layout(), environment.client
-    detail = event["detail"]
-    if detail["state"] == "FINISHED":
-        return {"trigger": DropFinisher(client("s3"), layout).finish(detail["statementName"])}
-    found = client("redshift-data").describe_statement(Id=detail["statementId"])
-    reason = found.get("Error") or f"The statement ended as {detail['state']}."
-    Metrics(client("cloudwatch"), layout.stage).put({Metric.DROP_FAILED: 1})
-    Notices(client("sns"), layout.topic_arn).drop_failed(detail["statementName"], reason)
-    return {"trigger": None, "reason": reason}
+    """Finish the drop of a statement; without rows there is nothing to process and no trigger."""
+    finisher = DropFinisher(environment.client("s3"), environment.layout())
+    return {"trigger": finisher.finish(event["detail"]["statementName"])}

@@ -31,7 +31,9 @@ from rightpack.warehouse import table_named
 WEEK = dt.timedelta(days=7)
 ROUNDS = 1000
 LABELS = ColumnMapping(
-    columns={"label_id": "feedback_id"}, constants={"package_type": "seller-default"}, labels=Outcome(unsuitable="unsuitable")
+    columns={"label_id": "feedback_id"},
+    constants={"package_type": "seller-default"},
+    labels=Outcome(unsuitable="unsuitable"),
 )
 
 
@@ -138,9 +140,7 @@ def _play(played: Replay, begin: dt.date, n_weeks: int) -> None:
             progress.advance(bar)
         date = begin + n_weeks * WEEK
         event = {"pipeline": "inference", "mode": "monthly", "business_date": date.isoformat()}
-        waiting.await_runs(
-            played.stage, waiting.request_drops(played.stage, event), timeout=demo.RUN_TIMEOUT_SECONDS
-        )
+        waiting.await_runs(played.stage, waiting.request_drops(played.stage, event), timeout=demo.RUN_TIMEOUT_SECONDS)
         progress.advance(bar)
 
 

@@ -70,6 +70,7 @@ class FakeSageMaker:
 
     executions: dict[str, dict[str, Any]] = field(default_factory=dict)
     steps: list[dict[str, Any]] = field(default_factory=list)
+    messages: dict[str, str] = field(default_factory=dict)
     starts: int = 0
     refuse: Callable[[], ClientError | None] = lambda: None
     groups: set[str] = field(default_factory=set)
@@ -86,6 +87,9 @@ class FakeSageMaker:
 
     def describe_pipeline_execution(self, *, PipelineExecutionArn: str) -> dict[str, Any]:
         return self.executions[PipelineExecutionArn]
+
+    def describe_processing_job(self, *, ProcessingJobName: str) -> dict[str, str]:
+        return {"ExitMessage": self.messages[ProcessingJobName]}
 
     def describe_model_package_group(self, *, ModelPackageGroupName: str) -> dict[str, str]:
         if ModelPackageGroupName not in self.groups:

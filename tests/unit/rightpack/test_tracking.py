@@ -44,9 +44,10 @@ def test_a_failure_names_the_step_its_reason_and_whose_fault_and_is_told_once(
     tracker: Tracker, sagemaker: FakeSageMaker, sns: FakeSns, cloudwatch: FakeCloudWatch
 ) -> None:
     stands(sagemaker, "Failed", FailureReason="Step failure")
-    sagemaker.steps = [
-        {"StepName": "Prepare", "StepStatus": "Failed", "FailureReason": "ManifestError: part_3 is missing"}
-    ]
+    sagemaker.messages = {"pipelines-e-Prepare-x": "ManifestError: part_3 is missing. Fix the data."}
+    job = {"ProcessingJob": {"Arn": "arn:aws:sagemaker:us-east-1:1:processing-job/pipelines-e-Prepare-x"}}
+    failed = {"StepName": "Prepare", "StepStatus": "Failed", "FailureReason": "AlgorithmError: , exit code: 1"}
+    sagemaker.steps = [{**failed, "Metadata": job}]
     for _ in range(4):
         tracker.track(ARN)
     run = tracker.ledger.get(RUN.run_id)

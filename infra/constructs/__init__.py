@@ -1,0 +1,1 @@
+"""The pieces of the stacks, each named after what it is."""

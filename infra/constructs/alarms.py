@@ -1,0 +1,155 @@
+"""The alarms that people are told about: each says what it means and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import aws_cdk.aws_cloudwatch as cloudwatch
+import aws_cdk.aws_cloudwatch_actions as actions
+import aws_cdk.aws_sns as sns
+import aws_cdk.aws_sqs as sqs
+from constructs import Construct
+
+from infra.constructs.metrics import StageMetrics
+from rightpack.layout import Metric, PipelineKind
+
+STALE_HOURS: Final[Mapping[PipelineKind, int]] = {
+    PipelineKind.TRAINING: 8 * 24,  # weekly, and a day to repair it
+    PipelineKind.INFERENCE: 30,  # daily, and the hours that a monthly run may take
+}
+# A failed asynchronous call is tried twice more within about three minutes; three errors may mean a lost event.
+GIVEN_UP_AFTER: Final = 3
+GIVEN_UP_MINUTES: Final = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """An alarm to be: it is raised when the metric reaches `threshold` in one period.
+
+    Args:
+        name: ends the alarm's name.
+        metric: what is looked at.
+        meaning: for the person who gets the notice: what happened and what to do.
+        threshold: in the metric's own unit.
+        silence_is_news: whether the topic is also told when the metric is no longer measured; otherwise no data
+            means that nothing happened, which is right for a count.
+    """
+
+    name: str
+    metric: cloudwatch.Metric
+    meaning: str
+    threshold: int = 1
+    silence_is_news: bool = False
+
+
+class Alarms(Construct):
+    """Alarms of a stage; every one tells the topic."""
+
+    def __init__(
+        self, scope: Construct, name_in_stack: str, *, prefix: str, topic: sns.ITopic, watches: Sequence[Watch]
+    ) -> None:
+        super().__init__(scope, name_in_stack)
+        self._prefix = prefix
+        self._tell = actions.SnsAction(topic)
+        self.all = [self._alarm(watch) for watch in watches]
+
+    def _alarm(self, watch: Watch) -> cloudwatch.IAlarm:
+        missing = cloudwatch.TreatMissingData
+        alarm = cloudwatch.Alarm(
+            self,
+            watch.name,
+            alarm_name=f"{self._prefix}{watch.name}",
+            alarm_description=watch.meaning,
+            metric=watch.metric,
+            threshold=watch.threshold,
+            evaluation_periods=1,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            treat_missing_data=missing.MISSING if watch.silence_is_news else missing.NOT_BREACHING,
+        )
+        alarm.add_alarm_action(self._tell)
+        if watch.silence_is_news:
+            alarm.add_insufficient_data_action(self._tell)
+        return alarm
+
+
+def every_watch(
+    metrics: StageMetrics, *, package_types: Sequence[str], dead_letters: sqs.Queue, functions: Sequence[str]
+) -> list[Watch]:
+    """All alarms of a stage; `functions` are those that are called without anybody who waits for the answer."""
+    return [
+        *(watch for kind in PipelineKind for watch in of_pipeline(metrics, kind)),
+        *(watch for name in package_types for watch in of_package_type(metrics, name)),
+        *of_drops(metrics, dead_letters),
+        *(of_function(metrics, name) for name in functions),
+    ]
+
+
+def of_pipeline(metrics: StageMetrics, kind: PipelineKind) -> Iterator[Watch]:
+    """A run failed, or none has succeeded for too long.
+
+    Too long is an age, measured four times an hour, because an alarm cannot look back a month. When nobody measures
+    it any more that is bad, yet counting missing points as bad would raise a false alarm on every new stage. As
+    `missing` they lead to INSUFFICIENT_DATA: a new alarm starts there silently, an old one tells on its way.
+    """
+    yield Watch(
+        f"run-failed-{kind.value}",
+        metrics.total(Metric.RUN_FAILED, Pipeline=kind.value),
+        f"A {kind.value} run failed. What was approved and loaded before stays in use. `rightpack runs` names the "
+        "step and the reason; mend the cause and drop the trigger again.",
+    )
+    yield Watch(
+        f"stale-{kind.value}",
+        metrics.highest(Metric.HOURS_SINCE_SUCCESS, Pipeline=kind.value),
+        f"No {kind.value} run has succeeded for {STALE_HOURS[kind]} hours, or (insufficient data) nobody measures it "
+        "any more. Look for failed or missing runs in `rightpack runs`, and at the schedules and track-runs.",
+        threshold=STALE_HOURS[kind],
+        silence_is_news=True,
+    )
+
+
+def of_package_type(metrics: StageMetrics, name: str) -> Iterator[Watch]:
+    """A model was rejected, or none was there to score with."""
+    yield Watch(
+        f"model-rejected-{name}",
+        metrics.total(Metric.MODEL_REJECTED, PackageType=name),
+        f"The new model for {name} was rejected; the last approved one stays in use. `rightpack models` shows the "
+        "reason and the report.",
+    )
+    yield Watch(
+        f"model-missing-{name}",
+        metrics.total(Metric.MODEL_MISSING, PackageType=name),
+        f"Products were scored without {name}, because no model of it is approved. Train or approve one.",
+    )
+
+
+def of_drops(metrics: StageMetrics, dead_letters: sqs.Queue) -> Iterator[Watch]:
+    """A drop did not become a run."""
+    yield Watch(
+        "trigger-quarantined",
+        metrics.total(Metric.TRIGGER_QUARANTINED),
+        "A trigger file was refused and nothing was started. The reason lies under quarantine/ in the data bucket.",
+    )
+    yield Watch(
+        "drop-failed",
+        metrics.total(Metric.DROP_FAILED),
+        "An unload failed, so no trigger was written and no run will start. The notice says why.",
+    )
+    yield Watch(
+        "dead-letters",
+        metrics.waiting(dead_letters),
+        "A trigger could not be handled, however often it was tried. Read the log of start-pipeline, mend the cause, "
+        "then move the messages back to the trigger queue.",
+    )
+
+
+def of_function(metrics: StageMetrics, name: str) -> Watch:
+    """A function failed so often that an event may have been given up."""
+    return Watch(
+        f"function-failing-{name}",
+        metrics.function_errors(name, minutes=GIVEN_UP_MINUTES),
+        f"The function {name} failed {GIVEN_UP_AFTER} times in {GIVEN_UP_MINUTES} minutes, so an event may be lost. "
+        "Read its log; once it is mended, reconciling or a new unload makes up for it.",
+        threshold=GIVEN_UP_AFTER,
+    )

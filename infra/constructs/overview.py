@@ -1,0 +1,78 @@
+"""One dashboard: is it running, are the models good, is anything stuck."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import aws_cdk.aws_cloudwatch as cloudwatch
+import aws_cdk.aws_sqs as sqs
+from constructs import Construct
+
+from infra.constructs.metrics import StageMetrics
+from rightpack.layout import Layout, Metric, PipelineKind
+
+DAY: Final = 24 * 60
+WIDTH: Final = 24  # CloudWatch's grid
+
+
+class Overview(cloudwatch.Dashboard):
+    """The dashboard of a stage: alarms first, then runs, models and queues."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        name_in_stack: str,
+        *,
+        layout: Layout,
+        package_types: Sequence[str],
+        alarms: Sequence[cloudwatch.IAlarm],
+        queues: Sequence[sqs.Queue],
+    ) -> None:
+        metrics = StageMetrics(layout)
+        waiting = [metrics.waiting(queue) for queue in queues]
+        super().__init__(
+            scope,
+            name_in_stack,
+            dashboard_name=layout.named("overview"),
+            widgets=[
+                [cloudwatch.AlarmStatusWidget(title="Alarms", alarms=list(alarms), width=WIDTH, height=6)],
+                [_graph("Runs per day", _runs(metrics)), _graph("Hours since the last success", _ages(metrics))],
+                [
+                    _graph("Models per day", _models(metrics, package_types)),
+                    _graph("ROC AUC", _auc(metrics, package_types)),
+                ],
+                [_graph("Rows loaded per day", _rows(metrics)), _graph("Refused and failed drops", _drops(metrics))],
+                [_graph("Messages waiting", waiting)],
+            ],
+        )
+
+
+def _graph(title: str, metrics: Sequence[cloudwatch.IMetric]) -> cloudwatch.GraphWidget:
+    return cloudwatch.GraphWidget(title=title, left=list(metrics), width=WIDTH // 2, height=6)
+
+
+def _runs(metrics: StageMetrics) -> list[cloudwatch.IMetric]:
+    counted = (Metric.RUN_SUCCEEDED, Metric.RUN_FAILED)
+    return [metrics.total(metric, minutes=DAY, Pipeline=kind.value) for metric in counted for kind in PipelineKind]
+
+
+def _ages(metrics: StageMetrics) -> list[cloudwatch.IMetric]:
+    return [metrics.highest(Metric.HOURS_SINCE_SUCCESS, Pipeline=kind.value) for kind in PipelineKind]
+
+
+def _models(metrics: StageMetrics, package_types: Sequence[str]) -> list[cloudwatch.IMetric]:
+    counted = (Metric.MODEL_APPROVED, Metric.MODEL_REJECTED, Metric.MODEL_MISSING)
+    return [metrics.total(metric, minutes=DAY, PackageType=name) for metric in counted for name in package_types]
+
+
+def _auc(metrics: StageMetrics, package_types: Sequence[str]) -> list[cloudwatch.IMetric]:
+    return [metrics.highest(Metric.ROC_AUC, minutes=DAY, PackageType=name) for name in package_types]
+
+
+def _rows(metrics: StageMetrics) -> list[cloudwatch.IMetric]:
+    return [metrics.total(Metric.ROWS_LOADED, minutes=DAY, Pipeline=PipelineKind.INFERENCE.value)]
+
+
+def _drops(metrics: StageMetrics) -> list[cloudwatch.IMetric]:
+    return [metrics.total(metric, minutes=DAY) for metric in (Metric.TRIGGER_QUARANTINED, Metric.DROP_FAILED)]

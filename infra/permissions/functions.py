@@ -1,0 +1,107 @@
+"""What each Lambda function may do: the calls that its code makes, on the objects that it makes them on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import aws_cdk.aws_iam as iam
+
+from infra.arns import Arns
+from infra.permissions.statement import allow, put_metrics
+from rightpack.drops import REQUEST_NAME
+from rightpack.layout import TRIGGER_NAME
+
+Statements = list[iam.PolicyStatement]
+
+
+def start_pipeline(arns: Arns) -> Statements:
+    """From a trigger to an execution, or to quarantine."""
+    return [
+        allow(
+            "ReceiveTriggers",
+            "sqs:ReceiveMessage",
+            "sqs:DeleteMessage",
+            "sqs:GetQueueAttributes",
+            on=[arns.trigger_queue],
+        ),
+        allow("ReadTriggers", "s3:GetObject", "s3:GetObjectVersion", on=[arns.data(f"drops/*/{TRIGGER_NAME}")]),
+        allow("WriteSettingsAndQuarantine", "s3:PutObject", on=[arns.data("config/*"), arns.data("quarantine/*")]),
+        allow("ClaimRuns", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", on=[arns.ledger]),
+        allow("StartPipelines", "sagemaker:StartPipelineExecution", on=arns.pipelines),
+        allow(
+            "EnsureModelGroups",
+            "sagemaker:DescribeModelPackageGroup",
+            "sagemaker:CreateModelPackageGroup",
+            on=[arns.model_groups],
+        ),
+        put_metrics(),
+        notify(arns),
+    ]
+
+
+def track_runs(arns: Arns) -> Statements:
+    """From an execution's status to the ledger."""
+    return [
+        allow("UpdateRuns", "dynamodb:GetItem", "dynamodb:UpdateItem", on=[arns.ledger]),
+        allow("FindRuns", "dynamodb:Query", on=[f"{arns.ledger}/index/*"]),
+        allow(
+            "ReadExecutions",
+            "sagemaker:DescribePipelineExecution",
+            "sagemaker:ListPipelineExecutionSteps",
+            on=arns.executions,
+        ),
+        # What a processing job says of its failure stands in the job alone.
+        allow(
+            "ReadFailedJobs",
+            "sagemaker:DescribeProcessingJob",
+            on=[arns.arn("sagemaker", "processing-job/pipelines-*")],
+        ),
+        put_metrics(),
+        notify(arns),
+    ]
+
+
+def unload(arns: Arns) -> Statements:
+    """Start the UNLOAD of a drop, and tell people when one has failed."""
+    return [
+        allow("WriteRequests", "s3:PutObject", on=[arns.data(f"drops/*/{REQUEST_NAME}")]),
+        *run_statements(arns),
+        allow("AskWhyItFailed", "redshift-data:DescribeStatement", on=["*"]),
+        put_metrics(),
+        notify(arns),
+    ]
+
+
+def drop(arns: Arns) -> Statements:
+    """Write the trigger of a drop whose UNLOAD has finished."""
+    return [
+        allow("ReadDrops", "s3:GetObject", on=[arns.data("drops/*")]),
+        allow("WriteTriggers", "s3:PutObject", on=[arns.data(f"drops/*/{TRIGGER_NAME}")]),
+    ]
+
+
+def notify(arns: Arns) -> iam.PolicyStatement:
+    """Allow telling people."""
+    return allow("Notify", "sns:Publish", on=[arns.topic])
+
+
+def run_statements(arns: Arns) -> Statements:
+    """Allow running SQL through the Data API as the role's own database user."""
+    return [
+        allow(
+            "RunStatements",
+            "redshift-data:ExecuteStatement",
+            "redshift-data:BatchExecuteStatement",
+            on=[arns.workgroups],
+        ),
+        allow("LogInToWarehouse", "redshift-serverless:GetCredentials", on=[arns.workgroups]),
+    ]
+
+
+FUNCTIONS: Final[Mapping[str, Callable[[Arns], Statements]]] = {
+    "start-pipeline": start_pipeline,
+    "track-runs": track_runs,
+    "unload": unload,
+    "drop": drop,
+}

@@ -1,0 +1,253 @@
+"""CREATE, ALTER, DROP, TRUNCATE and the catalogue."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.local_cloud.redshift.conftest import FakeHost, Warehouse
+
+PRODUCTS = """CREATE TABLE IF NOT EXISTS packaging.products (
+    product_id BIGINT NOT NULL ENCODE az64 DISTKEY, title VARCHAR(10) ENCODE zstd, note TEXT, code CHAR(3),
+    price DECIMAL(10,2) DEFAULT 1.5 ENCODE az64, seen_at TIMESTAMP WITHOUT TIME ZONE DEFAULT GETDATE(),
+    active BOOLEAN, w DOUBLE PRECISION, r REAL, PRIMARY KEY (product_id))
+    DISTSTYLE KEY COMPOUND SORTKEY (product_id, title)"""
+
+
+@pytest.fixture
+def products(warehouse: Warehouse) -> Warehouse:
+    warehouse.run("CREATE SCHEMA IF NOT EXISTS packaging AUTHORIZATION admin", PRODUCTS)
+    return warehouse
+
+
+def test_the_catalogue_knows_redshift_types_lengths_and_keys(products: Warehouse) -> None:
+    query = """SELECT column_name, data_type, character_maximum_length, is_nullable
+               FROM information_schema.columns WHERE table_name = 'products' ORDER BY ordinal_position"""
+    assert products.rows(query) == [
+        ("product_id", "bigint", None, "NO"),
+        ("title", "character varying", 10, "YES"),
+        ("note", "character varying", 256, "YES"),
+        ("code", "character", 3, "YES"),
+        ("price", "numeric", None, "YES"),
+        ("seen_at", "timestamp without time zone", None, "YES"),
+        ("active", "boolean", None, "YES"),
+        ("w", "double precision", None, "YES"),
+        ("r", "real", None, "YES"),
+    ]
+    keys = "SELECT \"column\", type, distkey, sortkey, \"notnull\" FROM pg_table_def WHERE tablename = 'products'"
+    assert products.rows(keys)[:2] == [
+        ("product_id", "bigint", True, 1, True),
+        ("title", "character varying(10)", False, 2, False),
+    ]
+    assert products.rows("SELECT table_catalog, table_schema, table_type FROM svv_tables") == [
+        ("rightpack", "packaging", "BASE TABLE")
+    ]
+    assert products.rows('SELECT "table", tbl_rows, diststyle FROM svv_table_info') == [("products", 0, "KEY")]
+
+
+def test_creating_it_again_does_nothing_if_so_asked_and_fails_otherwise(products: Warehouse) -> None:
+    products.run(PRODUCTS)
+    assert "already exists" in products.error(PRODUCTS.replace("IF NOT EXISTS ", ""))
+
+
+def test_lengths_are_checked_in_bytes(products: Warehouse) -> None:
+    products.run("INSERT INTO packaging.products (product_id, title) VALUES (1, 'abcdefghij')")
+    error = products.error("INSERT INTO packaging.products (product_id, title) VALUES (2, 'abcdefghié')")
+    assert error == "ERROR: value too long for type character varying(10) in column title"
+    assert "too long" in products.error("UPDATE packaging.products SET title = 'abcdefghijk'")
+
+
+def test_keys_are_not_enforced_but_not_null_is(products: Warehouse) -> None:
+    products.run("INSERT INTO packaging.products (product_id) VALUES (1), (1)")
+    assert products.rows("SELECT COUNT(*), MIN(price) FROM packaging.products") == [(2, "1.50")]
+    error = products.error("INSERT INTO packaging.products (product_id) VALUES (NULL)")
+    assert error == "ERROR: Cannot insert a NULL value into column product_id"
+
+
+def test_a_temporary_copy_has_columns_but_neither_rows_nor_defaults(products: Warehouse) -> None:
+    products.run("INSERT INTO packaging.products (product_id) VALUES (1)")
+    answer = products.batch(
+        "CREATE TEMP TABLE stg (LIKE packaging.products)",
+        "INSERT INTO stg (product_id) VALUES (7)",
+        "SELECT COUNT(*), MIN(product_id), MIN(price) FROM stg",
+    )
+    assert answer["Status"] == "FINISHED", answer
+    record = products.ask("GetStatementResult", Id=f"{answer['Id']}:3")["Records"][0]
+    assert record == [{"longValue": 1}, {"longValue": 7}, {"isNull": True}]
+    assert 'relation "stg" does not exist' in products.error("SELECT * FROM stg")
+
+
+def test_a_temporary_copy_keeps_length_checks_and_not_null(products: Warehouse) -> None:
+    create = "CREATE TEMP TABLE stg (LIKE packaging.products INCLUDING DEFAULTS)"
+    assert "too long" in products.batch(create, "INSERT INTO stg (product_id, title) VALUES (1, 'abcdefghijk')")["Error"]
+    assert "NULL value" in products.batch(create, "INSERT INTO stg (title) VALUES ('a')")["Error"]
+    answer = products.batch(create, "INSERT INTO stg (product_id) VALUES (1)", "SELECT price FROM stg")
+    assert products.ask("GetStatementResult", Id=f"{answer['Id']}:3")["Records"] == [[{"stringValue": "1.50"}]]
+
+
+def test_a_temporary_table_hides_a_permanent_one(warehouse: Warehouse) -> None:
+    warehouse.run("CREATE TABLE t (x INTEGER)", "INSERT INTO t VALUES (1)")
+    answer = warehouse.batch("CREATE TEMP TABLE t (x INTEGER)", "INSERT INTO t VALUES (2)", "DROP TABLE t")
+    assert answer["Status"] == "FINISHED"
+    assert warehouse.rows("SELECT x FROM t") == [(1,)]
+
+
+def test_identity_columns_count(warehouse: Warehouse) -> None:
+    warehouse.run("CREATE TABLE t (k BIGINT IDENTITY(5, 2), d INT GENERATED BY DEFAULT AS IDENTITY(1,1), v INT)")
+    warehouse.run("INSERT INTO t (v) VALUES (1), (2)", "INSERT INTO t (d, v) VALUES (9, 3)")
+    assert warehouse.rows("SELECT k, d, v FROM t ORDER BY v") == [(5, 1, 1), (7, 2, 2), (9, 9, 3)]
+    assert "cannot set an identity column" in warehouse.error("INSERT INTO t (k, v) VALUES (1, 1)")
+
+
+def test_a_table_from_a_query_has_types_of_redshift(warehouse: Warehouse) -> None:
+    warehouse.run("CREATE TABLE t (x INTEGER)", "INSERT INTO t VALUES (1), (2)")
+    assert warehouse.run("CREATE TABLE u DISTKEY (x) AS SELECT x, SUM(x) AS s FROM t GROUP BY x")["ResultRows"] == 2
+    assert warehouse.columns("SELECT * FROM u") == [("x", "int4"), ("s", "int8")]
+    warehouse.run("CREATE TABLE v (a, b) AS SELECT x, COUNT(*) FROM t GROUP BY x")
+    assert [name for name, _ in warehouse.columns("SELECT * FROM v")] == ["a", "b"]
+    assert "duplicated" in warehouse.error("CREATE TABLE w AS SELECT x, x FROM t")
+
+
+def test_views_are_fresh_and_keep_their_table(warehouse: Warehouse) -> None:
+    warehouse.run(
+        "CREATE SCHEMA packaging",
+        "CREATE TABLE packaging.t (x INTEGER)",
+        "CREATE OR REPLACE VIEW packaging.v AS SELECT x, COUNT(*) FROM packaging.t GROUP BY x",
+        "INSERT INTO packaging.t VALUES (1)",
+    )
+    assert warehouse.rows("SELECT x, count FROM packaging.v") == [(1, 1)]
+    assert "view packaging.v depends on it" in warehouse.error("DROP TABLE packaging.t")
+    warehouse.run("DROP TABLE packaging.t CASCADE")
+    assert 'relation "packaging.v" does not exist' in warehouse.error("SELECT * FROM packaging.v")
+
+
+def test_a_late_binding_view_does_not_hold_its_table(warehouse: Warehouse) -> None:
+    warehouse.run("CREATE TABLE t (x INTEGER)", "CREATE VIEW v AS SELECT x FROM public.t WITH NO SCHEMA BINDING")
+    warehouse.run("DROP TABLE t")
+    assert "does not exist" in warehouse.error("SELECT * FROM v")
+
+
+def test_a_view_reads_the_schema_of_its_creation(warehouse: Warehouse) -> None:
+    warehouse.run("CREATE SCHEMA a", "CREATE TABLE a.t (x INTEGER)", "INSERT INTO a.t VALUES (1)")
+    answer = warehouse.batch("SET search_path TO a, public", "CREATE VIEW v AS SELECT x FROM t")
+    assert answer["Status"] == "FINISHED"
+    assert warehouse.rows("SELECT x FROM a.v") == [(1,)]
+
+
+def test_the_search_path_finds_tables(warehouse: Warehouse) -> None:
+    warehouse.run("CREATE SCHEMA a", "CREATE TABLE a.t (x INTEGER)", "CREATE TABLE t (y INTEGER)")
+    answer = warehouse.batch("SET search_path TO a, public", "SELECT x FROM t", "SELECT current_schema()")
+    assert answer["Status"] == "FINISHED"
+    assert warehouse.ask("GetStatementResult", Id=f"{answer['Id']}:3")["Records"] == [[{"stringValue": "a"}]]
+
+
+def test_dropping_what_is_not_there_fails_unless_so_asked(warehouse: Warehouse) -> None:
+    warehouse.run("DROP TABLE IF EXISTS nope, nowhere.nope CASCADE", "DROP SCHEMA IF EXISTS nope", "CREATE TABLE t (x INT)")
+    assert warehouse.error("DROP TABLE nope") == 'ERROR: Table "nope" does not exist'
+    assert "not a view" in warehouse.error("DROP VIEW t")
+
+
+def test_a_schema_goes_only_empty_or_with_all_it_holds(warehouse: Warehouse) -> None:
+    warehouse.run("CREATE SCHEMA a", "CREATE TABLE a.t (x INTEGER)")
+    warehouse.error("DROP SCHEMA a")
+    warehouse.run("DROP SCHEMA a CASCADE")
+    assert warehouse.rows("SELECT schema_name FROM information_schema.schemata") == [("public",)]
+
+
+@pytest.mark.parametrize(
+    ("definition", "reason"),
+    [
+        ("x INTEGER, x INTEGER", "duplicated"),
+        ("x INTEGER, PRIMARY KEY (y)", 'column "y" named in key does not exist'),
+        ("x VARCHAR(5) IDENTITY(1,1)", "must be of type INT or BIGINT"),
+        ("x", "syntax error"),
+        ("x FLURB", "does not simulate"),
+    ],
+)
+def test_wrong_definitions_fail(warehouse: Warehouse, definition: str, reason: str) -> None:
+    assert reason in warehouse.error(f"CREATE TABLE t ({definition})")
+
+
+def test_columns_can_be_added_renamed_widened_and_dropped(products: Warehouse) -> None:
+    products.run(
+        "INSERT INTO packaging.products (product_id, title) VALUES (1, 'a')",
+        "ALTER TABLE packaging.products ADD COLUMN z VARCHAR(5) ENCODE zstd DEFAULT 'q' NOT NULL",
+        "ALTER TABLE packaging.products ALTER COLUMN title TYPE VARCHAR(12)",
+        "ALTER TABLE packaging.products RENAME COLUMN note TO remark",
+        "ALTER TABLE packaging.products DROP COLUMN code",
+        "ALTER TABLE packaging.products ALTER SORTKEY (product_id)",
+        "ALTER TABLE packaging.products ADD CONSTRAINT pk UNIQUE (title)",
+        "ALTER TABLE packaging.products OWNER TO somebody",
+        "INSERT INTO packaging.products (product_id, title) VALUES (2, 'abcdefghijkl')",
+    )
+    assert products.rows("SELECT product_id, z, price FROM packaging.products ORDER BY 1") == [
+        (1, "q", "1.50"),
+        (2, "q", "1.50"),
+    ]
+    names = [name for name, _ in products.columns("SELECT * FROM packaging.products")]
+    assert names == ["product_id", "title", "remark", "price", "seen_at", "active", "w", "r", "z"]
+    assert "too long" in products.error("UPDATE packaging.products SET z = 'abcdef'")
+    assert "NULL value" in products.error("UPDATE packaging.products SET z = NULL")
+    products.run("ALTER TABLE packaging.products RENAME TO goods")
+    assert products.rows("SELECT COUNT(*) FROM packaging.goods") == [(2,)]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ("ADD COLUMN product_id INTEGER", "already exists"),
+        ("ADD COLUMN z INTEGER NOT NULL", "must have a non-null default"),
+        ("DROP COLUMN nope", 'column "nope" of relation "products" does not exist'),
+        ("ALTER COLUMN price TYPE VARCHAR(3)", "only VARCHAR sizes"),
+        ("RENAME COLUMN title TO price", "already exists"),
+    ],
+)
+def test_impossible_changes_fail_and_leave_the_table(products: Warehouse, change: str, reason: str) -> None:
+    assert reason in products.error(f"ALTER TABLE packaging.products {change}")
+    assert len(products.columns("SELECT * FROM packaging.products")) == 9
+
+
+def test_a_too_long_value_stops_a_column_from_shrinking(products: Warehouse) -> None:
+    products.run("INSERT INTO packaging.products (product_id, title) VALUES (1, 'abcdef')")
+    assert "too long" in products.error("ALTER TABLE packaging.products ALTER COLUMN title TYPE VARCHAR(3)")
+    assert products.rows("SELECT title FROM packaging.products") == [("abcdef",)]
+
+
+def test_delete_works_with_and_without_from(warehouse: Warehouse) -> None:
+    warehouse.run("CREATE TABLE t (x INTEGER)", "INSERT INTO t VALUES (1), (2), (3)")
+    assert warehouse.run("DELETE t WHERE x = 1")["ResultRows"] == 1
+    assert warehouse.run("WITH a AS (SELECT 2 AS x) DELETE FROM t USING a WHERE t.x = a.x")["ResultRows"] == 1
+    assert warehouse.run("UPDATE t SET x = x + 1")["ResultRows"] == 1
+    assert warehouse.rows("SELECT x FROM t") == [(4,)]
+    assert warehouse.run("TRUNCATE TABLE t")["ResultRows"] == 0
+    assert warehouse.rows("SELECT COUNT(*) FROM t") == [(0,)]
+
+
+def test_databases_of_other_workgroups_and_names_are_other_databases(host: FakeHost, warehouse: Warehouse) -> None:
+    warehouse.run("CREATE TABLE t (x INTEGER)")
+    other_name = Warehouse(warehouse.service, {"WorkgroupName": "rightpack-dev", "Database": "other"})
+    other_group = Warehouse(warehouse.service, {"WorkgroupName": "rightpack-prod", "Database": "rightpack"})
+    cluster = Warehouse(warehouse.service, {"ClusterIdentifier": "rightpack-dev", "Database": "rightpack"})
+    for other in (other_name, other_group, cluster):
+        assert "does not exist" in other.error("SELECT * FROM t")
+    assert sorted(path.name for path in (host.root / "redshift").glob("*/*.duckdb")) == [
+        "other.duckdb",
+        "rightpack.duckdb",
+        "rightpack.duckdb",
+        "rightpack.duckdb",
+    ]
+
+
+def test_tables_survive_a_restart(host: FakeHost, warehouse: Warehouse) -> None:
+    from local_cloud.redshift.service import RedshiftData
+
+    warehouse.run(
+        "CREATE TABLE t (x VARCHAR(3), k BIGINT IDENTITY(1,1), at TIMESTAMP DEFAULT GETDATE())",
+        "INSERT INTO t (x) VALUES ('a')",
+        "CREATE VIEW v AS SELECT x, AVG(k) AS k FROM t WHERE at > DATEADD(day, -1, GETDATE()) GROUP BY x",
+    )
+    warehouse.service.close()
+    again = Warehouse(RedshiftData(host))
+    again.run("INSERT INTO t (x) VALUES ('b')")
+    assert again.rows("SELECT x, k FROM v ORDER BY x") == [("a", 1), ("b", 2)]
+    assert "too long" in again.error("INSERT INTO t (x) VALUES ('abcd')")
+    again.service.close()
