@@ -108,10 +108,11 @@ def alarms(stage: Stage) -> list[dict[str, str]]:
     pages = (
         stage.client("cloudwatch")
         .get_paginator("describe_alarms")
-        .paginate(AlarmNamePrefix=stage.layout.named(""), StateValue="ALARM")
+        .paginate(AlarmNamePrefix=stage.layout.named(""))
     )
     return [
         {"name": alarm["AlarmName"], "state": alarm["StateValue"], "reason": alarm.get("StateReason", "")}
         for page in pages
         for alarm in page["MetricAlarms"]
+        if alarm["StateValue"] == "ALARM"
     ]

@@ -7,11 +7,12 @@ import io
 import json as jsonlib
 import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -19,7 +20,7 @@ import typer
 from rich.progress import Progress
 
 from processing.intake import ColumnMapping, Outcome, deliver, read_labels
-from processing.statistics import bootstrap, metrics
+from processing.statistics.bootstrap import Bootstrap
 from rightpack.cli import demo, facts, output, own_data, upload, waiting
 from rightpack.cli.embedded import embedded_cloud
 from rightpack.cli.stage import Stage
@@ -29,10 +30,13 @@ from rightpack.settings import CONFIG_FOLDER, read_toml
 from rightpack.warehouse import table_named
 
 WEEK = dt.timedelta(days=7)
+PACKAGE_TYPE = "seller-default"
 ROUNDS = 1000
+CONFIDENCE = 0.95
+Floats = npt.NDArray[np.float64]
 LABELS = ColumnMapping(
     columns={"label_id": "feedback_id"},
-    constants={"package_type": "seller-default"},
+    constants={"package_type": PACKAGE_TYPE},
     labels=Outcome(unsuitable="unsuitable"),
 )
 
@@ -78,7 +82,7 @@ class Replay:
         scores = self._table(facts.output_uri(self.stage, run.execution_arn, "ScoreValidation"))
         joined = labels.join(scores, "row_id", join_type="inner")
         own = pc.greater_equal(pc.cast(joined["observed_at"], pa.date32()), pa.scalar(begin))
-        self.newest.append(joined.filter(own).select(["suitable", "weight", "seller-default"]))
+        self.newest.append(joined.filter(own).select(["suitable", PACKAGE_TYPE]))
 
     def _read(self, uri: str) -> bytes:
         bucket, key = split_uri(uri)
@@ -94,7 +98,7 @@ class Replay:
     def pooled(self) -> dict[str, float]:
         """ROC-AUC over all weeks, each scored by a model that had seen nothing of its last eight weeks."""
         rows = pa.concat_tables(self.newest)
-        suitable, score = rows["suitable"].to_numpy(), rows["seller-default"].to_numpy()
+        suitable, score = (rows[name].to_numpy().astype(np.float64) for name in ("suitable", PACKAGE_TYPE))
         return {"rows": rows.num_rows, "unsuitable": int((suitable == 0).sum()), **_interval(suitable, score)}
 
 
@@ -167,5 +171,7 @@ def _show(found: dict[str, Any]) -> None:
     )
 
 
-def _interval(suitable: np.ndarray[Any, Any], score: np.ndarray[Any, Any]) -> dict[str, float]:
-    raise NotImplementedError
+def _interval(suitable: Floats, score: Floats) -> dict[str, float]:
+    """Pooled ROC-AUC with its 95 % interval."""
+    resampled = Bootstrap(ROUNDS, seed=0).resample(suitable, np.ones_like(suitable), {"pooled": score})
+    return asdict(resampled["pooled"].estimate("roc_auc", CONFIDENCE))
