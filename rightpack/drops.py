@@ -137,7 +137,7 @@ class DropFinisher:
         request = self.request_of(statement_name)
         uri = data_uri(self.layout, request)
         data = DropData(uri, f"{uri}{MANIFEST_NAME}")
-        if not self._rows(data.manifest):
+        if not manifest_rows(self.s3, data.manifest):
             return None
         trigger = Trigger(
             request.pipeline, request.mode, request.business_date, data, request.package_type, request.settings
@@ -155,10 +155,15 @@ class DropFinisher:
         body = self.s3.get_object(Bucket=self.layout.data_bucket, Key=key)["Body"].read()
         return DropRequest.from_json(body.decode())
 
-    def _rows(self, manifest_uri: str) -> int:
-        bucket, key = split_uri(manifest_uri)
-        text = self.s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
-        return sum(entry.record_count or 0 for entry in parse_files(text, manifest_uri))
+
+def manifest_rows(s3: S3Client, uri: str) -> int:
+    """Rows that the manifest of a finished UNLOAD lists; an UNLOAD without rows may leave no manifest at all."""
+    bucket, key = split_uri(uri)
+    try:
+        text = s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
+    except s3.exceptions.NoSuchKey:
+        return 0
+    return sum(entry.record_count or 0 for entry in parse_files(text, uri))
 
 
 def data_uri(layout: Layout, request: DropRequest) -> str:

@@ -57,7 +57,8 @@ def embedded_cloud(stage: str, *, root: Path | None = None, port: int = 0) -> It
     root = root or Path(tempfile.mkdtemp(prefix="rightpack-"))
     root.mkdir(parents=True, exist_ok=True)
     ready, package = root / "ready.json", root / "lambdas.zip"
-    subprocess.run([sys.executable, "-m", "infra.lambda_package", str(package)], cwd=PROJECT, check=True)
+    build = [sys.executable, "-m", "infra.lambda_package", str(package)]
+    subprocess.run(build, cwd=PROJECT, check=True, stdout=subprocess.DEVNULL)
     ready.unlink(missing_ok=True)
     log = root / "cloud.log"
     with log.open("w") as output:

@@ -105,11 +105,7 @@ def mix(stage: Stage) -> list[dict[str, Any]]:
 
 def alarms(stage: Stage) -> list[dict[str, str]]:
     """Alarms that are ringing, with what CloudWatch says about why."""
-    pages = (
-        stage.client("cloudwatch")
-        .get_paginator("describe_alarms")
-        .paginate(AlarmNamePrefix=stage.layout.named(""))
-    )
+    pages = stage.client("cloudwatch").get_paginator("describe_alarms").paginate(AlarmNamePrefix=stage.layout.named(""))
     return [
         {"name": alarm["AlarmName"], "state": alarm["StateValue"], "reason": alarm.get("StateReason", "")}
         for page in pages

@@ -75,7 +75,7 @@ class Replay:
     def _judge(self, run: Run, begin: dt.date, loaded: int) -> None:
         uri = facts.output_uri(self.stage, run.execution_arn, "Evaluate", "evaluation")
         evaluation = jsonlib.loads(self._read(f"{uri.rstrip('/')}/evaluation.json"))
-        roc_auc = evaluation["metrics"]["roc_auc"]
+        roc_auc = evaluation["intervals"]["roc_auc"]
         decision = evaluation["decision"]["status"]
         self.weekly.append({"week": begin.isoformat(), "labels": loaded, "decision": decision, "roc_auc": roc_auc})
         labels = self._table(facts.output_uri(self.stage, run.execution_arn, "Prepare", "labels"))

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from rightpack.cli.stage import Stage
+from rightpack.drops import manifest_rows
 from rightpack.errors import DataError, InternalError
-from rightpack.layout import TRIGGER_NAME
+from rightpack.layout import MANIFEST_NAME, TRIGGER_NAME
 from rightpack.ledger import Run
 from rightpack.trigger import TriggerObject
 
@@ -81,8 +82,8 @@ def _is_empty(stage: Stage, drop: StartedDrop) -> bool:
         raise DataError(f"The unload of {drop.prefix} failed: {found.get('Error')}")
     if found["Status"] != "FINISHED":
         return False
-    manifest = stage.client("s3").get_object(Bucket=stage.layout.data_bucket, Key=f"{drop.prefix}data/part_manifest")
-    return not json.loads(manifest["Body"].read())["entries"]
+    manifest = f"s3://{stage.layout.data_bucket}/{drop.prefix}data/{MANIFEST_NAME}"
+    return not manifest_rows(stage.client("s3"), manifest)
 
 
 def _unknown(source: TriggerObject) -> Run:
