@@ -124,7 +124,7 @@ def ask(service: Service, action: str, request: Json, principal: str = ROOT) -> 
     return service.operations()[action](call, request)
 
 
-class StatementFailed(AssertionError):
+class StatementFailedError(AssertionError):
     """A statement that a test expected to finish."""
 
 
@@ -156,7 +156,7 @@ class Warehouse:
         for sql in sqls:
             answer = self.submit(sql)
             if answer["Status"] != "FINISHED":
-                raise StatementFailed(f"{sql}: {answer.get('Error')}")
+                raise StatementFailedError(f"{sql}: {answer.get('Error')}")
         return answer
 
     def error(self, sql: str) -> str:

@@ -57,7 +57,9 @@ def test_a_file_listed_twice_is_loaded_twice(table: Warehouse, objects: MemoryOb
     length = objects.put_parquet("in/a", columns((1, "a", 1.0)))
     objects.put_manifest("in/manifest", {"in/a": length})
     body = objects.json("in/manifest")
-    objects.content["in/manifest"] = str({"entries": body["entries"] * 2}).replace("'", '"').replace("True", "true").encode()
+    objects.content["in/manifest"] = (
+        str({"entries": body["entries"] * 2}).replace("'", '"').replace("True", "true").encode()
+    )
     assert table.run(COPY_MANIFEST)["ResultRows"] == 2
 
 
@@ -138,8 +140,8 @@ def test_parquet_types_must_be_those_of_the_columns(
 
 def test_all_types_go_round(warehouse: Warehouse, objects: MemoryObjects) -> None:
     warehouse.run(
-        """CREATE TABLE k (a SMALLINT, b INTEGER, c DECIMAL(12,2), d REAL, e BOOLEAN, f DATE, g TIMESTAMP, h TIMESTAMPTZ,
-                           i CHAR(2))"""
+        """CREATE TABLE k (a SMALLINT, b INTEGER, c DECIMAL(12,2), d REAL, e BOOLEAN, f DATE, g TIMESTAMP,
+                           h TIMESTAMPTZ, i CHAR(2))"""
     )
     moment = dt.datetime(2024, 1, 2, 3, 4, 5)  # noqa: DTZ001 - a naive column
     objects.put_parquet(
@@ -232,4 +234,4 @@ def test_history_survives_the_rollback_of_the_load(table: Warehouse, objects: Me
 def test_no_staged_file_stays_behind(table: Warehouse, host: FakeHost, objects: MemoryObjects) -> None:
     objects.put_parquet("in/a", columns((1, "too long", 1.0)))
     table.error(COPY)
-    assert [path for path in (host.root / "redshift").rglob("staging/*/*")] == []
+    assert list((host.root / "redshift").rglob("staging/*/*")) == []

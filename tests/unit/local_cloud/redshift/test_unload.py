@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from local_cloud.redshift.unloading import writing_order
 from tests.unit.local_cloud.redshift.conftest import BUCKET, ROLE, FakeHost, MemoryObjects, Warehouse
 
 
@@ -13,8 +16,8 @@ def unload(query: str, to: str = f"s3://{BUCKET}/drop/part_", options: str = "")
 def table(warehouse: Warehouse) -> Warehouse:
     warehouse.run(
         "CREATE TABLE t (id BIGINT NOT NULL, g VARCHAR(5), d DECIMAL(10,2), day DATE, at TIMESTAMP, ok BOOLEAN)",
-        "INSERT INTO t VALUES (1, 'a', 1.5, '2024-01-01', '2024-01-01 10:00:00', TRUE), (2, 'b', 2.5, NULL, NULL, FALSE),"
-        " (3, NULL, NULL, NULL, NULL, NULL)",
+        "INSERT INTO t VALUES (1, 'a', 1.5, '2024-01-01', '2024-01-01 10:00:00', TRUE),"
+        " (2, 'b', 2.5, NULL, NULL, FALSE), (3, NULL, NULL, NULL, NULL, NULL)",
     )
     return warehouse
 
@@ -107,7 +110,7 @@ def test_the_session_counts_what_it_unloaded(table: Warehouse) -> None:
 def test_no_staged_file_stays_behind(table: Warehouse, host: FakeHost) -> None:
     table.run(unload("SELECT * FROM t"))
     table.error(unload("SELECT 1 / 0"))
-    assert [path for path in (host.root / "redshift").rglob("staging/*/*")] == []
+    assert list((host.root / "redshift").rglob("staging/*/*")) == []
 
 
 @pytest.mark.parametrize(
@@ -128,8 +131,11 @@ def test_no_staged_file_stays_behind(table: Warehouse, host: FakeHost) -> None:
         (unload("SELECT * FROM t").replace("arn:aws:iam::", "role:"), "must be the ARN of a role"),
     ],
 )
-def test_wrong_unloads_fail_and_write_nothing(
-    table: Warehouse, objects: MemoryObjects, sql: str, reason: str
-) -> None:
+def test_wrong_unloads_fail_and_write_nothing(table: Warehouse, objects: MemoryObjects, sql: str, reason: str) -> None:
     assert reason in table.error(sql)
     assert objects.content == {}
+
+
+def test_the_tenth_file_comes_after_the_ninth() -> None:
+    files = [Path(f"/s/unload/data_{number}.parquet") for number in (10, 2, 0, 9)]
+    assert [path.stem for path in sorted(files, key=writing_order)] == ["data_0", "data_2", "data_9", "data_10"]

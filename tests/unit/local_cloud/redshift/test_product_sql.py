@@ -1,0 +1,105 @@
+"""Every statement that the product sends runs here as it would on Redshift."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from rightpack import warehouse as sql
+from rightpack.settings import Settings
+from tests.unit.local_cloud.redshift.conftest import BUCKET, MemoryObjects, Warehouse
+
+ROLE = "arn:aws:iam::123456789012:role/rightpack-dev-warehouse"
+DAY = dt.date(2024, 3, 1)
+SCHEMA = "packaging"
+_ARROW = {
+    "VARCHAR": pa.string(),
+    "DOUBLE": pa.float64(),
+    "INTEGER": pa.int32(),
+    "SMALLINT": pa.int16(),
+    "TIMESTAMP": pa.timestamp("us"),
+}
+_VALUES = {"VARCHAR": "x", "DOUBLE": 1.5, "INTEGER": 40, "SMALLINT": 1, "TIMESTAMP": dt.datetime(2024, 1, 1)}  # noqa: DTZ001
+
+
+@pytest.fixture(scope="module")
+def settings() -> Settings:
+    return Settings.load("dev")
+
+
+@pytest.fixture
+def deployed(warehouse: Warehouse, settings: Settings) -> Warehouse:
+    warehouse.run(*sql.schema_statements(settings))
+    return warehouse
+
+
+def put(objects: MemoryObjects, table: sql.Table, rows: list[dict[str, Any]]) -> str:
+    """Files of a table with these values and plain ones in every other column; returns their manifest's URI."""
+    kinds = {name: kind.split("(")[0].split()[0] for name, kind in table.columns}
+    columns = {
+        name: pa.array([row.get(name, _VALUES[kind]) for row in rows], _ARROW[kind]) for name, kind in kinds.items()
+    }
+    length = objects.put_parquet(f"load/{table.name}", columns)
+    objects.put_manifest(f"load/{table.name}.manifest", {f"load/{table.name}": length})
+    return f"s3://{BUCKET}/load/{table.name}.manifest"
+
+
+def load(warehouse: Warehouse, objects: MemoryObjects, table: sql.Table, rows: list[dict[str, Any]]) -> None:
+    statements = sql.copy_rows(table, put(objects, table, rows), schema=SCHEMA, role=ROLE)
+    answer = warehouse.batch(*statements) if len(statements) > 1 else warehouse.submit(statements[0])
+    assert answer["Status"] == "FINISHED", answer
+
+
+def test_the_schema_can_be_created_again(deployed: Warehouse, settings: Settings) -> None:
+    before = deployed.rows("SELECT package_type, protection_rank FROM packaging.package_types ORDER BY 1")
+    deployed.run(*sql.schema_statements(settings))
+    assert deployed.rows("SELECT package_type, protection_rank FROM packaging.package_types ORDER BY 1") == before
+    assert len(before) == len(settings.package_types)
+
+
+def test_feedback_becomes_labels_and_a_drop(deployed: Warehouse, objects: MemoryObjects, settings: Settings) -> None:
+    kind = settings.trained_types[0].name
+    load(deployed, objects, sql.table_named("products", settings), [{"product_id": "p1"}, {"product_id": "p2"}])
+    feedback = [
+        {"feedback_id": f"f{at}", "product_id": product, "package_type": kind, "source": "feedback", "n_bad": bad}
+        for at, (product, bad) in enumerate([("p1", 0), ("p2", 40), ("p2", 40)])
+    ]
+    load(deployed, objects, sql.table_named("feedback", settings), feedback)
+    statements = [
+        *sql.derive_labels(kind, DAY, settings.labels, schema=SCHEMA),
+        sql.unload(sql.training_rows(kind, DAY, settings.features, schema=SCHEMA), f"s3://{BUCKET}/d/part_", ROLE),
+    ]
+    answer = deployed.batch(*statements)
+    assert answer["Status"] == "FINISHED", answer
+    assert answer["ResultRows"] == 2
+    (part,) = objects.json("d/part_manifest")["entries"]
+    rows = objects.parquet(part["url"].removeprefix(f"s3://{BUCKET}/")).to_pylist()
+    assert {row["product_id"]: row["suitable"] for row in rows} == {"p1": 1, "p2": 0}
+
+
+def test_products_are_replaced_by_key(deployed: Warehouse, objects: MemoryObjects, settings: Settings) -> None:
+    table = sql.table_named("products", settings)
+    load(deployed, objects, table, [{"product_id": "p1", "price": 1.0}, {"product_id": "p2", "price": 2.0}])
+    load(deployed, objects, table, [{"product_id": "p2", "price": 3.0}, {"product_id": "p3", "price": 4.0}])
+    found = deployed.rows("SELECT product_id, price FROM packaging.products ORDER BY 1")
+    assert found == [("p1", 1.0), ("p2", 3.0), ("p3", 4.0)]
+
+
+@pytest.mark.parametrize("mode", ["daily", "monthly"])
+def test_products_are_dropped_for_inference(
+    deployed: Warehouse, objects: MemoryObjects, settings: Settings, mode: str
+) -> None:
+    load(deployed, objects, sql.table_named("products", settings), [{"product_id": "p1"}, {"product_id": "p2"}])
+    query = sql.inference_rows(mode, DAY, settings.features, schema=SCHEMA)
+    assert deployed.run(sql.unload(query, f"s3://{BUCKET}/i/part_", ROLE))["ResultRows"] == 2
+    names = [element["name"] for element in objects.json("i/part_manifest")["schema"]["elements"]]
+    assert names == ["product_id", *sql.scored_columns(settings.features)]
+
+
+@pytest.mark.parametrize("name", ["row_counts", "order_violations", "recommendation_mix"])
+def test_the_questions_of_the_command_line_have_answers(deployed: Warehouse, name: str) -> None:
+    for statement in sql.statements(name, schema=SCHEMA):
+        deployed.rows(statement)
