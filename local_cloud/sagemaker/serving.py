@@ -14,7 +14,9 @@ from local_cloud.sagemaker.errors import JobFailedError
 from local_cloud.wire import Json
 
 PORT_VARIABLE = "SAGEMAKER_BIND_TO_PORT"
-_HOST = "127.0.0.1"
+#: A container may listen on every interface; a process of this machine must not.
+HOST_VARIABLE = "RIGHTPACK_SERVE_HOST"
+LOOPBACK = "127.0.0.1"
 _PING_TIMEOUT = 2.0
 _BETWEEN_PINGS = 0.05
 _LONGEST_QUOTE = 300
@@ -23,7 +25,7 @@ _LONGEST_QUOTE = 300
 def free_port() -> int:
     """Find a loopback port nobody listens on."""
     with socket.socket() as probe:
-        probe.bind((_HOST, 0))
+        probe.bind((LOOPBACK, 0))
         return int(probe.getsockname()[1])
 
 
@@ -90,7 +92,7 @@ class ModelServer:
         *,
         timeout: float,
     ) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection(_HOST, self.port, timeout=timeout)
+        connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=timeout)
         try:
             connection.request(method, path, body, dict(headers or {}))
             response = connection.getresponse()

@@ -14,7 +14,7 @@ from local_cloud.sagemaker.errors import JobFailedError
 from local_cloud.sagemaker.job import Job
 from local_cloud.sagemaker.launcher import Launcher
 from local_cloud.sagemaker.options import Options
-from local_cloud.sagemaker.serving import PORT_VARIABLE, ModelServer, free_port
+from local_cloud.sagemaker.serving import HOST_VARIABLE, LOOPBACK, PORT_VARIABLE, ModelServer, free_port
 from local_cloud.sagemaker.staging import Staging, bucket_and_key
 from local_cloud.sagemaker.workspace import Workspace
 from local_cloud.wire import Json
@@ -163,4 +163,4 @@ def _service_environment(request: Json, port: int) -> dict[str, str]:
         "SAGEMAKER_BATCH_STRATEGY": {v: k for k, v in _STRATEGIES.items()}.get(request.get("BatchStrategy", "")),
     }
     given = {key: str(value) for key, value in asked.items() if value is not None}
-    return {"SAGEMAKER_BATCH": "true", PORT_VARIABLE: str(port), **given}
+    return {"SAGEMAKER_BATCH": "true", HOST_VARIABLE: LOOPBACK, PORT_VARIABLE: str(port), **given}
