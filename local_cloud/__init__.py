@@ -1,0 +1,1 @@
+"""The embedded AWS: deploys the committed template and really runs what it describes, on this machine alone."""

@@ -1,0 +1,217 @@
+"""The local cloud itself: starts everything, deploys templates, and is the host of its services."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from local_cloud import backends, machinery
+from local_cloud.account import ACCOUNT, REGION
+from local_cloud.cloudformation.engine import Order
+from local_cloud.cloudformation.stacks import Stack
+from local_cloud.host import Host, ObjectStore
+from local_cloud.limits import raise_file_limit
+from local_cloud.machinery import Machinery
+from local_cloud.wire import AwsError, Service
+
+LOG = logging.getLogger(__name__)
+Maker = Callable[[Host], Service]
+
+
+class DeploymentError(Exception):
+    """A stack could not be brought to its template; the message names the resource and the reason."""
+
+
+def default_services() -> list[Maker]:
+    """SageMaker, Redshift's Data API and Redshift Serverless; imported only when a cloud starts."""
+    from local_cloud.redshift.serverless import RedshiftServerless
+    from local_cloud.redshift.service import RedshiftData
+    from local_cloud.sagemaker.service import SageMaker
+
+    return [SageMaker, RedshiftData, RedshiftServerless]
+
+
+class LocalCloud:
+    """One embedded AWS account at `url`. At most one per process, since moto's state is the process's.
+
+    Args:
+        root: Folder for job folders, databases, mail and the log; a temporary one, removed at the end, by default.
+        port: 0 picks a free port.
+        services: What answers for SageMaker and Redshift; tests bring small ones.
+        strict: Whether a template's property that is not carried out fails its deployment.
+        retry_seconds: Pauses before the two repeats of a failing asynchronous invocation.
+        pollers: Parallel batches per SQS event source.
+    """
+
+    objects: ObjectStore  #: S3 without HTTP; there from `start` on
+
+    def __init__(
+        self,
+        root: Path | None = None,
+        *,
+        port: int = 0,
+        services: Sequence[Maker] | None = None,
+        strict: bool = True,
+        retry_seconds: Sequence[float] = (1.0, 2.0),
+        pollers: int = 1,
+    ) -> None:
+        self._temporary = root is None
+        self.root = (root or Path(tempfile.mkdtemp(prefix="local-cloud-"))).resolve()
+        self.account, self.region, self.url = ACCOUNT, REGION, ""
+        self._makers = services
+        self._options = machinery.Options(port, strict, tuple(retry_seconds), pollers)
+        self._machinery: Machinery | None = None
+
+    def __enter__(self) -> Self:
+        """Start."""
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop."""
+        self.stop()
+
+    def start(self) -> None:
+        """Bring everything up; afterwards `url` answers.
+
+        Raises:
+            RuntimeError: Another cloud runs in this process, or moto is not the pinned one.
+            OSError: The port is taken.
+        """
+        raise_file_limit()
+        self.root.mkdir(parents=True, exist_ok=True)
+        self._machinery = Machinery(self.root, self._options)
+        self.url, self.objects = self._machinery.url, self._machinery.objects
+        try:
+            makers = default_services() if self._makers is None else self._makers
+            for make in makers:
+                self._machinery.own(make(self))
+            self._machinery.start()
+        except BaseException:
+            self.stop()
+            raise
+        LOG.info("the local cloud answers at %s", self.url)
+
+    def stop(self) -> None:
+        """Take everything down, end all child processes and forget all state but the files of a given root."""
+        if self._machinery is not None:
+            self._machinery.stop()
+            self._machinery = None
+        if self._temporary:
+            shutil.rmtree(self.root, ignore_errors=True)
+
+    @property
+    def _running(self) -> Machinery:
+        if self._machinery is None:
+            raise RuntimeError("The local cloud is not running; call start() or use it as a context manager.")
+        return self._machinery
+
+    # -- for whoever starts it --------------------------------------------------------------------
+
+    @property
+    def mail(self) -> Path:
+        """Folder of the mails that SNS has sent, one text file each."""
+        return self.root / "mail"
+
+    def client(self, service: str) -> Any:
+        """A boto3 client with the administrator's key."""
+        return self._running.clients.admin(service)
+
+    def deploy(
+        self,
+        template: Path,
+        name: str | None = None,
+        assets: Mapping[str, Path] | None = None,
+        parameters: Mapping[str, str] | None = None,
+    ) -> Stack:
+        """Create or update a stack from a template file; `name` defaults to the file's up to `.template`.
+
+        Assets (key to file) are put into the CDK asset bucket that the template names, before anything else.
+
+        Raises:
+            DeploymentError: With the resource that failed and why.
+        """
+        text = template.read_text()
+        order = Order(name or template.name.split(".")[0], text, parameters or {})
+        engine = self._running.stacks
+        try:
+            self._running.upload_assets(text, assets or {})
+            stack = engine.update(order) if engine.exists(order.name) else engine.create(order)
+        except AwsError as error:
+            if error.message == "No updates are to be performed.":
+                return engine.find(order.name)
+            raise DeploymentError(f"The stack {order.name} ({template}) is refused: {error.message}") from error
+        if stack.status not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
+            raise DeploymentError(f"The stack {order.name} ({template}) is in {stack.status}: {stack.reason}")
+        return stack
+
+    def delete(self, name: str) -> None:
+        """Delete a stack.
+
+        Raises:
+            DeploymentError: A resource resists, e.g. a bucket that is not empty.
+        """
+        engine = self._running.stacks
+        if not engine.exists(name):
+            return
+        stack = engine.find(name)
+        engine.delete(name)
+        if stack.status != "DELETE_COMPLETE":
+            raise DeploymentError(f"The stack {name} is in {stack.status}: {stack.reason}")
+
+    def fire_schedule(self, name: str) -> None:
+        """Run the targets of a scheduled rule or schedule now; schedules never fire by themselves.
+
+        Raises:
+            AwsError: There is no such schedule, or it is disabled.
+        """
+        self._running.bus.fire_schedule(name)
+
+    def observe(self, observer: Callable[[Any, int], None]) -> None:
+        """Call `observer(call, status)` after every request: principal, service, action and HTTP status are known then."""
+        self._running.gateway.observers.append(observer)
+
+    # -- for its services (`Host`) ----------------------------------------------------------------
+
+    def emit(self, source: str, detail_type: str, detail: Mapping[str, Any], *, resources: Sequence[str] = ()) -> None:
+        """Put an event on the default bus as the AWS service `source` would."""
+        self._running.bus.emit(source, detail_type, detail, resources=resources)
+
+    def credentials(self, role_arn: str, session: str) -> dict[str, str]:
+        """Environment variables of a fresh session of the role.
+
+        Raises:
+            AwsError: AccessDenied, as there is no such role.
+        """
+        return self._running.credentials.session(role_arn, session)
+
+    def invoke(self, function: str, payload: bytes) -> tuple[bytes, bool]:
+        """Run a Lambda function by ARN or name and wait: the answer and whether it is a function error."""
+        result = self._running.functions.invoke(function, payload)
+        return result.body, result.failed
+
+    def send_message(self, queue_url: str, body: str) -> None:
+        """Put a message on an SQS queue.
+
+        Raises:
+            AwsError: There is no such queue.
+        """
+        name = queue_url.rsplit("/", 1)[-1]
+        if name not in backends.sqs().queues:
+            raise AwsError("AWS.SimpleQueueService.NonExistentQueue", f"The queue {queue_url} does not exist.")
+        backends.sqs().send_message(name, body)
+
+    def put_log(self, group: str, stream: str, lines: Sequence[str]) -> None:
+        """Append lines to a CloudWatch Logs stream, creating group and stream."""
+        self._running.logs.put(group, stream, lines)
+
+    def put_metric(self, namespace: str, name: str, value: float, dimensions: Mapping[str, str]) -> None:
+        """Record one CloudWatch data point now."""
+        self._running.metrics.put(namespace, name, value, dimensions)

@@ -1,0 +1,181 @@
+"""One execution environment: a warm process that runs one invocation at a time, with the function's own environment."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+import uuid
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from local_cloud.account import ACCOUNT, REGION
+from local_cloud.children import Children
+from local_cloud.lambdas.runtime_api import Invocation, Reply, RuntimeApi
+
+_INIT_SECONDS = 60.0  # AWS allows 10; a cold laptop needs longer and a limit on imports is tested elsewhere
+_TAIL = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """What an environment is made for; another value of any field needs another process."""
+
+    name: str
+    arn: str
+    role: str
+    handler: str
+    timeout: int
+    memory: int
+    variables: tuple[tuple[str, str], ...]
+    code_sha: str
+    log_group: str
+
+    @classmethod
+    def of(cls, record: Any) -> Function:
+        """Read moto's record of a function."""
+        return cls(
+            name=record.function_name,
+            arn=record.function_arn,
+            role=record.role,
+            handler=record.handler,
+            timeout=int(record.timeout),
+            memory=int(record.memory_size),
+            variables=tuple(sorted((name, str(value)) for name, value in record.environment_vars.items())),
+            code_sha=record.code_sha_256,
+            log_group=record.logs_group_name,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A finished invocation: answer or error document, and what was written to stdout and stderr meanwhile."""
+
+    request_id: str
+    body: bytes
+    failed: bool
+    log: list[str]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What environments need of the cloud: where to work, what to link, how to start, whose credentials to use."""
+
+    root: Path
+    runtime: Path
+    url: str
+    children: Children
+    credentials: Callable[[str, str], dict[str, str]]
+
+
+class Environment:
+    """A process for `function`, whose zip is `code`."""
+
+    def __init__(self, function: Function, code: bytes, machine: Machine) -> None:
+        self.function, self._children = function, machine.children
+        self.stream = f"{time.strftime('%Y/%m/%d')}/[$LATEST]{uuid.uuid4().hex}"
+        self._api = RuntimeApi()
+        folder = _unpack(function, code, machine.root)
+        self._log_path = folder.parent / f"{self.stream[-12:]}.log"
+        self._log_position = 0
+        with self._log_path.open("wb") as log:
+            self._process = machine.children.spawn(
+                [sys.executable, "-S", "-m", "awslambdaric", function.handler],
+                cwd=folder,
+                env=_variables(function, folder, machine) | {"AWS_LAMBDA_LOG_STREAM_NAME": self.stream} | self._where(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        threading.Thread(target=self._watch, name=f"watch-{function.name}", daemon=True).start()
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can take another event."""
+        return self._process.poll() is None
+
+    def invoke(self, payload: bytes) -> Result:
+        """Run one event to its end, its timeout or the death of the process."""
+        request_id, started = str(uuid.uuid4()), time.monotonic()
+        reply = self._reply(request_id, payload)
+        if reply.died:
+            self.close()
+        return Result(request_id, reply.body, reply.failed, self._new_lines(), time.monotonic() - started)
+
+    def close(self) -> None:
+        """End the process."""
+        self._api.close()
+        self._children.kill(self._process)
+
+    def _where(self) -> dict[str, str]:
+        return {"AWS_LAMBDA_RUNTIME_API": self._api.address}
+
+    def _reply(self, request_id: str, payload: bytes) -> Reply:
+        if not self._api.ready.wait(_INIT_SECONDS):
+            return _died("Sandbox.Timedout", f"The function did not load within {_INIT_SECONDS:.0f} seconds")
+        limit = self.function.timeout
+        deadline = int((time.time() + limit) * 1000)
+        self._api.offer(Invocation(request_id, self.function.arn, payload, deadline))
+        try:
+            return self._api.replies.get(timeout=limit)
+        except queue.Empty:
+            return _died("Sandbox.Timedout", f"RequestId: {request_id} Error: Task timed out after {limit:.2f} seconds")
+
+    def _watch(self) -> None:
+        code = self._process.wait()
+        tail = self._log_path.read_text(errors="replace")[-_TAIL:] if self._log_path.exists() else ""
+        self._api.replies.put(_died("Runtime.ExitError", f"Runtime exited with status {code}. {tail}".strip()))
+        self._api.ready.set()
+
+    def _new_lines(self) -> list[str]:
+        with self._log_path.open("rb") as log:
+            log.seek(self._log_position)
+            new = log.read()
+        self._log_position += len(new)
+        return new.decode(errors="replace").splitlines()
+
+
+def _died(kind: str, message: str) -> Reply:
+    return Reply(json.dumps({"errorType": kind, "errorMessage": message}).encode(), failed=True, died=True)
+
+
+def _unpack(function: Function, code: bytes, root: Path) -> Path:
+    folder = root / function.name / function.code_sha.replace("/", "_")[:16]
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        with zipfile.ZipFile(io.BytesIO(code)) as archive:
+            archive.extractall(folder)
+    return folder
+
+
+def _variables(function: Function, folder: Path, machine: Machine) -> dict[str, str]:
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "HOME": str(folder),
+        "LANG": "en_US.UTF-8",
+        "TZ": ":UTC",
+        "PYTHONPATH": f"{folder}:{machine.runtime}",
+        "LAMBDA_TASK_ROOT": str(folder),
+        "AWS_LAMBDA_FUNCTION_NAME": function.name,
+        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),
+        "AWS_LAMBDA_LOG_GROUP_NAME": function.log_group,
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_EXECUTION_ENV": "AWS_Lambda_python",
+        "AWS_ACCOUNT_ID": ACCOUNT,
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ENDPOINT_URL": machine.url,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        **machine.credentials(function.role, function.name),
+        **dict(function.variables),
+    }

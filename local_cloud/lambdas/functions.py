@@ -1,0 +1,210 @@
+"""Lambda's invocations: synchronous, asynchronous with retries, and what they leave in logs and metrics."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import re
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+from local_cloud import answers, backends
+from local_cloud.answers import Answer
+from local_cloud.inbound import Inbound
+from local_cloud.lambdas.environment import Environment, Function, Machine, Result
+from local_cloud.wire import AwsError, Call, NotSimulatedError
+
+LOG = logging.getLogger(__name__)
+_INVOKE = re.compile(r"^/2015-03-31/functions/(?P<name>[^/]+)/invocations/?$")
+_TAIL_BYTES = 4096
+_RETRIES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """Where invocations leave their traces."""
+
+    log: Callable[[str, str, Sequence[str]], None]
+    metric: Callable[[str, str, float, Mapping[str, str]], None]
+    destination: Callable[[str, str], None]  # ARN of a queue or topic, and the message
+
+
+class Functions:
+    """Runs the functions that moto stores. `retry_seconds` are the pauses before the two repeats of an async event."""
+
+    def __init__(self, machine: Machine, records: Records, *, retry_seconds: Sequence[float] = (1.0, 2.0)) -> None:
+        self._machine, self._records = machine, records
+        self._retry_seconds = retry_seconds
+        self._idle: dict[str, list[Environment]] = {}
+        self._lock, self._stopping = threading.Lock(), threading.Event()
+
+    def stop(self) -> None:
+        """End all environments; running invocations fail."""
+        self._stopping.set()
+        with self._lock:
+            idle = [environment for pool in self._idle.values() for environment in pool]
+            self._idle.clear()
+        for environment in idle:
+            environment.close()
+
+    def invoke(self, name: str, payload: bytes) -> Result:
+        """Run a function by name or ARN and wait for it.
+
+        Raises:
+            AwsError: ResourceNotFoundException.
+        """
+        record = find(name)
+        environment = self._take(record)
+        try:
+            result = environment.invoke(payload)
+        finally:
+            self._give_back(environment)
+        self._trace(environment, result)
+        return result
+
+    def invoke_async(self, name: str, payload: bytes) -> None:
+        """Start a function; a failing event is repeated twice, then sent to the function's failure destination."""
+        record = find(name)
+        worker = threading.Thread(
+            target=self._run_async, args=(record.function_arn, payload), name=f"async-{name}", daemon=True
+        )
+        worker.start()
+
+    def route(self, call: Call, request: Inbound) -> Answer | None:
+        """Answer Invoke requests of the REST API."""
+        matched = _INVOKE.match(request.path)
+        if matched is None:
+            _check_mapping(call, request)
+            return None
+        name, kind = unquote(matched["name"]), request.header("X-Amz-Invocation-Type") or "RequestResponse"
+        payload = request.body or b"{}"
+        if kind == "Event":
+            self.invoke_async(name, payload)
+            return answers.text(202, b"", "application/json")
+        if kind == "DryRun":
+            find(name)
+            return answers.text(204, b"", "application/json")
+        return _invoked(self.invoke(name, payload), tail=request.header("X-Amz-Log-Type") == "Tail")
+
+    def _take(self, record: Any) -> Environment:
+        function = Function.of(record)
+        with self._lock:
+            pool = self._idle.get(function.arn, [])
+            outdated = [
+                environment for environment in pool if environment.function != function or not environment.alive
+            ]
+            usable = [environment for environment in pool if environment not in outdated]
+            chosen = usable.pop() if usable else None
+            self._idle[function.arn] = usable
+        for environment in outdated:
+            environment.close()
+        return chosen or Environment(function, record.code_bytes, self._machine)
+
+    def _give_back(self, environment: Environment) -> None:
+        with self._lock:
+            if environment.alive and not self._stopping.is_set():
+                self._idle.setdefault(environment.function.arn, []).append(environment)
+                return
+        environment.close()
+
+    def _trace(self, environment: Environment, result: Result) -> None:
+        function, milliseconds = environment.function, result.seconds * 1000
+        frame = [
+            f"START RequestId: {result.request_id} Version: $LATEST",
+            *result.log,
+            f"END RequestId: {result.request_id}",
+        ]
+        report = (
+            f"REPORT RequestId: {result.request_id}\tDuration: {milliseconds:.2f} ms\tMemory Size: {function.memory} MB"
+        )
+        self._records.log(function.log_group, environment.stream, [*frame, report])
+        for name, value in (("Invocations", 1.0), ("Errors", float(result.failed)), ("Duration", milliseconds)):
+            self._records.metric("AWS/Lambda", name, value, {"FunctionName": function.name})
+
+    def _run_async(self, arn: str, payload: bytes) -> None:
+        try:
+            self._repeat(arn, payload)
+        except AwsError as error:  # the function was deleted meanwhile
+            LOG.warning("an asynchronous event of %s is lost: %s", arn, error)
+
+    def _repeat(self, arn: str, payload: bytes) -> None:
+        config = _async_config(arn)
+        attempts = 1 + int(config.get("MaximumRetryAttempts", _RETRIES))
+        pauses = [*self._retry_seconds, *[0.0] * attempts]
+        for attempt in range(1, attempts + 1):
+            result = self.invoke(arn, payload)
+            if not result.failed:
+                return
+            if attempt < attempts and self._stopping.wait(pauses[attempt - 1]):
+                return
+        LOG.warning("%s failed %d times on an asynchronous event", arn, attempts)
+        target = config.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
+        if target:
+            self._records.destination(target, _failure_record(arn, payload, result, attempts))
+
+
+def find(name: str) -> Any:
+    """Look up moto's record of a function by name or ARN.
+
+    Raises:
+        AwsError: There is none, or it is of a kind that cannot run here.
+    """
+    from moto.awslambda.exceptions import UnknownFunctionException
+
+    try:
+        record = backends.functions().get_function(name)
+    except UnknownFunctionException as error:
+        raise AwsError("ResourceNotFoundException", f"Function not found: {name}", 404) from error
+    if record.package_type != "Zip" or not str(record.run_time).startswith("python"):
+        raise NotSimulatedError(
+            f"Lambda functions other than zipped Python ({record.function_name}: {record.run_time})"
+        )
+    return record
+
+
+def _check_mapping(call: Call, request: Inbound) -> None:
+    """Refuse event source mappings that would never deliver."""
+    if not (request.method == "POST" and "/event-source-mappings" in request.path):
+        return
+    wanted = request.parameters()
+    source = str(wanted.get("EventSourceArn", ""))
+    if source.split(":")[2:3] != ["sqs"]:
+        raise NotSimulatedError(f"Lambda event sources other than SQS ({source})")
+    if wanted.get("FilterCriteria"):
+        raise NotSimulatedError(f"the filter criteria of an event source mapping ({source}, {call.action})")
+
+
+def _invoked(result: Result, *, tail: bool) -> Answer:
+    headers = {"X_Amz_Executed_Version": "$LATEST"}
+    if result.failed:
+        headers["X_Amz_Function_Error"] = "Unhandled"
+    if tail:
+        headers["X_Amz_Log_Result"] = base64.b64encode("\n".join(result.log).encode()[-_TAIL_BYTES:]).decode()
+    return answers.text(200, result.body, "application/json", **headers)
+
+
+def _async_config(arn: str) -> dict[str, Any]:
+    configs = find(arn).event_invoke_config
+    return dict(configs[-1].config) if configs else {}
+
+
+def _failure_record(arn: str, payload: bytes, result: Result, attempts: int) -> str:
+    document = {
+        "version": "1.0",
+        "timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "requestContext": {
+            "requestId": result.request_id,
+            "functionArn": f"{arn}:$LATEST",
+            "condition": "RetriesExhausted",
+            "approximateInvokeCount": attempts,
+        },
+        "requestPayload": json.loads(payload),
+        "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"},
+        "responsePayload": json.loads(result.body),
+    }
+    return json.dumps(document)

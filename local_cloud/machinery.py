@@ -1,0 +1,242 @@
+"""How the parts of the local cloud are joined; `cloud.LocalCloud` is the handle on it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from local_cloud import answers, backends
+from local_cloud.account import ACCOUNT, REGION
+from local_cloud.alarms import Alarms
+from local_cloud.answers import Answer
+from local_cloud.children import Children
+from local_cloud.clients import Clients
+from local_cloud.cloudformation.engine import Engine, Services
+from local_cloud.cloudformation.service import CloudFormation
+from local_cloud.cloudformation.types import known
+from local_cloud.credentials import Credentials
+from local_cloud.events import EventBus
+from local_cloud.gateway import Gateway, Wiring
+from local_cloud.lambdas import runtime_path
+from local_cloud.lambdas.environment import Machine
+from local_cloud.lambdas.functions import Functions, Records
+from local_cloud.lambdas.sources import PollerHost, Sources
+from local_cloud.logs import Logs
+from local_cloud.mailbox import Mailbox
+from local_cloud.metrics import Metrics
+from local_cloud.notices import Notices
+from local_cloud.objects import Objects
+from local_cloud.patches import Hooks, Patches, contract
+from local_cloud.ranged_get import RangedGet
+from local_cloud.s3_events import S3Events
+from local_cloud.server import Server
+from local_cloud.targets import Delivery
+from local_cloud.wire import AwsError, Service
+
+LOG = logging.getLogger(__name__)
+_ASSET_BUCKET = re.compile(r"cdk-([a-z0-9]+)-assets-")
+_BOOTSTRAP = re.compile(r"/cdk-bootstrap/[a-z0-9]+/version")
+_ONLY_ONE = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """See `cloud.LocalCloud`."""
+
+    port: int
+    strict: bool
+    retry_seconds: tuple[float, ...]
+    pollers: int
+
+
+class Machinery:
+    """Everything that runs. The endpoint is bound when this is made and answers after `start`."""
+
+    def __init__(self, root: Path, options: Options) -> None:
+        if not _ONLY_ONE.acquire(blocking=False):
+            raise RuntimeError("Another local cloud runs in this process; stop it first, moto's state is shared.")
+        self._services: list[Service] = []
+        self._log = _log_file(root / "cloud.log")
+        try:
+            contract()
+            self._join(root, options)
+        except BaseException:
+            self._release()
+            raise
+
+    def _join(self, root: Path, options: Options) -> None:
+        from moto.server import DomainDispatcherApplication, create_backend_app
+
+        moto = DomainDispatcherApplication(create_backend_app)
+        self.credentials, self.metrics, self.children = Credentials(), Metrics(), Children()
+        self.logs = Logs(self.metrics.put)
+        self.bus = EventBus(Delivery(self._invoke_async, self.metrics.put))
+        self.objects = Objects(self.bus.batch)
+        self.gateway = Gateway(Wiring(moto, ACCOUNT, self.credentials.principal, self.bus.batch))
+        self._server = Server(self.gateway, options.port)
+        self.url = self._server.url
+        self.clients = Clients(self.url)
+        self._join_functions(root, options)
+        self.alarms = Alarms(self.metrics, _notify, self.bus.emit)
+        self._notices = Notices(Mailbox(root / "mail"), self._invoke_async)
+        services = Services(self.clients.admin, self.objects.read, self._ssm_value)
+        self.stacks = Engine(known(), services, strict=options.strict)
+        self._patches = Patches(self._hooks())
+        self._route(moto)
+
+    def _join_functions(self, root: Path, options: Options) -> None:
+        folder = root / "lambda"
+        machine = Machine(
+            folder, runtime_path.build(folder / "runtime"), self.url, self.children, self.credentials.session
+        )
+        records = Records(self.logs.put, self.metrics.put, _send_to)
+        self.functions = Functions(machine, records, retry_seconds=options.retry_seconds)
+        self._sqs_sessions: dict[str, dict[str, str]] = {}
+        poller_host = PollerHost(self._sqs_of, self.url, self.functions.invoke, options.pollers)
+        self._sources = Sources(poller_host)
+
+    def _hooks(self) -> Hooks:
+        s3_events = S3Events(self.bus)
+        return Hooks(
+            object_event=s3_events.notify,
+            completing=s3_events.completing,
+            run_function=self._run_function,
+            deliver_notice=self._notices.deliver,
+            mapping_added=self._sources.add,
+            metric_data=self._metric_data,
+            gauges=self.metrics.gauges,
+            alarm_changed=self.alarms.changed,
+            alarm_history=self.alarms.history,
+        )
+
+    def _route(self, moto: Any) -> None:
+        gateway = self.gateway
+        gateway.own(CloudFormation(self.stacks, self.objects.read))
+        gateway.route("s3", RangedGet(moto))
+        gateway.route("lambda", self.functions.route)
+        gateway.answer("events", "PutEvents", self.bus.put_events)
+        gateway.answer("events", "TestEventPattern", self.bus.match_pattern)
+        gateway.guard("events", "PutTargets", self.bus.check_targets)
+        gateway.guard("sns", "Subscribe", self._notices.check_subscription)
+        gateway.guard("sts", "AssumeRole", self.credentials.check_assume_role)
+        gateway.internal("_local", self._local)
+
+    def own(self, service: Service) -> None:
+        """Let a service answer; it is closed at the end if it has a `close`."""
+        self._services.append(service)
+        self.gateway.own(service)
+
+    def start(self) -> None:
+        """Begin to answer, to poll and to watch."""
+        self._patches.apply()
+        self._server.start()
+        self.alarms.start()
+
+    def stop(self) -> None:
+        """End everything, those first who ask others."""
+        for service in reversed(self._services):
+            with suppress(AttributeError):
+                service.close()  # type: ignore[attr-defined]  # not every service has something to close
+        self.alarms.stop()
+        self._sources.stop()
+        self.functions.stop()
+        self.children.stop()
+        self._server.stop()
+        self.clients.close()
+        self._patches.undo()
+        _forget_state()
+        self._release()
+
+    def upload_assets(self, template: str, assets: Mapping[str, Path]) -> None:
+        """Do what `cdk bootstrap` and its asset publishing do: bucket, version parameter, files.
+
+        Raises:
+            AwsError: There are assets, but the template names no CDK asset bucket.
+        """
+        qualifier = _ASSET_BUCKET.search(template)
+        if assets and not qualifier:
+            raise AwsError("ValidationError", f"The template names no CDK asset bucket for {sorted(assets)}.")
+        for name in set(_BOOTSTRAP.findall(template)):
+            self.clients.admin("ssm").put_parameter(Name=name, Value="30", Type="String", Overwrite=True)
+        if qualifier:
+            bucket = f"cdk-{qualifier[1]}-assets-{ACCOUNT}-{REGION}"
+            self.clients.admin("s3").create_bucket(Bucket=bucket)
+            for key, path in assets.items():
+                self.objects.upload(bucket, key, path)
+
+    def _release(self) -> None:
+        logging.getLogger("local_cloud").removeHandler(self._log)
+        self._log.close()
+        _ONLY_ONE.release()
+
+    def _invoke_async(self, arn: str, payload: bytes) -> None:
+        self.functions.invoke_async(arn, payload)
+
+    def _run_function(self, record: Any, payload: bytes) -> tuple[bytes, bool, str]:
+        result = self.functions.invoke(record.function_arn, payload)
+        return result.body, result.failed, "\n".join(result.log)
+
+    def _metric_data(self, namespace: str, data: Any) -> None:
+        self.metrics.record(namespace, data)
+        self.alarms.look_for(namespace)
+
+    def _sqs_of(self, role_arn: str) -> Any:
+        if role_arn not in self._sqs_sessions:
+            self._sqs_sessions[role_arn] = self.credentials.session(role_arn, "event-source-mapping")
+        return self.clients.of("sqs", self._sqs_sessions[role_arn])
+
+    def _ssm_value(self, name: str) -> str:
+        return str(self.clients.admin("ssm").get_parameter(Name=name)["Parameter"]["Value"])
+
+    def _local(self, environ: dict[str, Any]) -> Answer:
+        """`GET /_local/ready`, and `POST /_local/schedules/NAME/fire` for a schedule that shall run now."""
+        parts = environ["PATH_INFO"].strip("/").split("/")[1:]
+        try:
+            match parts:
+                case ["ready"]:
+                    return answers.text(200, b'{"ready": true}', "application/json")
+                case ["schedules", name, "fire"]:
+                    self.bus.fire_schedule(name)
+                    return answers.text(202, b"{}", "application/json")
+        except AwsError as error:
+            document = json.dumps({"code": error.code, "message": error.message}).encode()
+            return answers.text(error.status, document, "application/json")
+        return answers.text(404, b"{}", "application/json")
+
+
+def _notify(topic: str, subject: str, message: str) -> None:
+    backends.sns().publish(message, topic, subject=subject)
+
+
+def _send_to(arn: str, message: str) -> None:
+    """Deliver to a function's failure destination."""
+    if arn.split(":")[2] == "sqs":
+        backends.sqs().send_message(arn.rsplit(":", 1)[-1], message)
+    elif arn.split(":")[2] == "sns":
+        backends.sns().publish(message, arn)
+    else:
+        LOG.error("failure destinations of the kind %s are not simulated", arn)
+
+
+def _forget_state() -> None:
+    from moto.core.base_backend import BackendDict
+    from moto.core.model_instances import reset_model_data
+
+    BackendDict.reset()
+    reset_model_data()
+
+
+def _log_file(path: Path) -> logging.Handler:
+    handler = logging.FileHandler(path)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(threadName)s: %(message)s"))
+    logger = logging.getLogger("local_cloud")
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    return handler

@@ -1,0 +1,98 @@
+"""S3 without HTTP: jobs are staged straight between moto's buffers and files, some thirty times cheaper."""
+
+from __future__ import annotations
+
+import hashlib
+import mmap
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from local_cloud import backends
+from local_cloud.host import StoredObject
+from local_cloud.wire import AwsError
+
+_CHUNK = 1 << 20
+
+
+class Objects:
+    """The `ObjectStore` of the host. Writes raise the bucket's events when they are done (`batch` delivers them)."""
+
+    def __init__(self, batch: Callable[[], AbstractContextManager[None]]) -> None:
+        self._batch = batch
+
+    def list(self, bucket: str, prefix: str) -> list[StoredObject]:
+        """Objects whose key starts with `prefix`, in key order."""
+        latest = (
+            (name, versions[-1]) for name, versions in dict.items(_bucket(bucket).keys) if name.startswith(prefix)
+        )
+        found = ((name, key) for name, key in sorted(latest) if _is_object(key))
+        return [StoredObject(name, key.size, key.etag.strip('"')) for name, key in found]
+
+    def read(self, bucket: str, key: str) -> bytes:
+        """The whole object."""
+        return bytes(_object(bucket, key).value)
+
+    def download(self, bucket: str, key: str, path: Path) -> None:
+        """Write the object to `path`, creating its folder."""
+        source = _object(bucket, key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("wb") as target:
+            for block in blocks(source, 0, source.size - 1):
+                target.write(block)
+
+    def write(self, bucket: str, key: str, body: bytes) -> None:
+        """Store `body`; raises the bucket's events as a PutObject would."""
+        self._put(bucket, key, body)
+
+    def upload(self, bucket: str, key: str, path: Path) -> None:
+        """Store the file at `path`; raises the bucket's events as a PutObject would."""
+        if path.stat().st_size == 0:  # an empty file cannot be mapped
+            self._put(bucket, key, b"")
+            return
+        with path.open("rb") as source, mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_READ) as body:
+            self._put(bucket, key, body)
+
+    def delete(self, bucket: str, key: str) -> None:
+        """Remove the object if it is there."""
+        _bucket(bucket)
+        with self._batch():
+            backends.s3().delete_object(bucket, key)
+
+    def _put(self, bucket: str, key: str, body: bytes | mmap.mmap) -> None:
+        _bucket(bucket)
+        etag = hashlib.md5(body, usedforsecurity=False).hexdigest()
+        with self._batch():
+            backends.s3().put_object(bucket, key, body, etag=etag)
+
+
+def blocks(key: Any, first: int, last: int) -> Iterator[bytes]:
+    """Read the bytes `first..last` of a stored key piece by piece; moto would copy the whole value for each range."""
+    position = first
+    while position <= last:
+        with key.lock:
+            key._value_buffer.seek(position)  # noqa: SLF001 - checked by patches.contract()
+            block: bytes = key._value_buffer.read(min(_CHUNK, last - position + 1))  # noqa: SLF001 - as above
+        if not block:
+            return
+        position += len(block)
+        yield block
+
+
+def _bucket(name: str) -> Any:
+    bucket = backends.s3().buckets.get(name)
+    if bucket is None:
+        raise AwsError("NoSuchBucket", f"The bucket {name!r} does not exist.", 404)
+    return bucket
+
+
+def _is_object(key: Any) -> bool:
+    return hasattr(key, "_value_buffer")  # the other kind is a delete marker
+
+
+def _object(bucket: str, name: str) -> Any:
+    key = _bucket(bucket).keys.get(name)
+    if key is None or not _is_object(key):
+        raise AwsError("NoSuchKey", f"The key {name!r} does not exist in the bucket {bucket!r}.", 404)
+    return key

@@ -1,0 +1,1 @@
+"""What happens inside a job; one module = one step = `python -m processing.<step>`."""

@@ -1,0 +1,108 @@
+"""What an architecture is, what it learns from, and how its name finds it."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol, Self, cast
+
+from processing.features.encoder import Encoded
+from processing.features.expressions import FloatArray
+from rightpack.errors import SettingsError
+
+BUILT_IN: Final = {
+    "lightgbm": "processing.architectures.lightgbm:LightGBM",
+    "logistic": "processing.architectures.logistic:Logistic",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """Labelled rows: `labels` are 0 or 1 (suitable), `weights` at least 0; all of one length."""
+
+    encoded: Encoded
+    labels: FloatArray
+    weights: FloatArray
+
+    def take(self, chosen: Any) -> Examples:
+        """Some of the rows (a mask or indices)."""
+        return Examples(self.encoded.take(chosen), self.labels[chosen], self.weights[chosen])
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return len(self.labels)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to learn: the settings' free parameters, the seed, and how many threads at most."""
+
+    parameters: Mapping[str, Any]
+    seed: int
+    threads: int
+
+
+class Architecture(Protocol):
+    """A kind of model; an instance is a learned one. Same examples, options and seed must give the same files."""
+
+    @classmethod
+    def fit(cls, learning: Examples, tuning: Examples | None, options: Options) -> Self:
+        """Learn from `learning`, choosing what is open by `tuning`; without it, by the parameters alone.
+
+        Raises SettingsError where a parameter is unknown or of the wrong type.
+        """
+        ...
+
+    def refit(self, examples: Examples, options: Options) -> Self:
+        """Learn again from all examples, with what this model has chosen."""
+        ...
+
+    def predict(self, encoded: Encoded) -> FloatArray:
+        """P(suitable) of each row, not yet calibrated."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write the model as text files; never a pickle."""
+        ...
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote."""
+        ...
+
+
+def resolve(name: str) -> type[Architecture]:
+    """The architecture called `name`, built in or `package.module:Class`; SettingsError if there is none."""
+    path = BUILT_IN.get(name, name)
+    module_name, _, class_name = path.partition(":")
+    if not class_name:
+        near = difflib.get_close_matches(name, BUILT_IN, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(BUILT_IN))}"
+        raise SettingsError(f"training.architecture {name!r} is not known; {hint} (or 'package.module:Class').")
+    try:
+        found = getattr(importlib.import_module(module_name), class_name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise SettingsError(f"training.architecture {name!r} cannot be imported: {error}") from error
+    missing = [m for m in ("fit", "refit", "predict", "save", "load") if not callable(getattr(found, m, None))]
+    if missing:
+        raise SettingsError(f"training.architecture {name!r} has no method {missing[0]!r}.")
+    return cast("type[Architecture]", found)
+
+
+def checked_parameters(given: Mapping[str, Any], defaults: Mapping[str, Any], architecture: str) -> dict[str, Any]:
+    """`defaults` overlaid by `given`; SettingsError on a name without default or a value of another type."""
+    for name, value in given.items():
+        if name not in defaults:
+            near = difflib.get_close_matches(name, defaults, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else f" Known are: {', '.join(sorted(defaults))}."
+            raise SettingsError(f"training.parameters.{name} is not a parameter of {architecture}.{hint}")
+        wanted = type(defaults[name])
+        fits = isinstance(value, wanted) and not (isinstance(value, bool) and wanted is not bool)
+        whole_for_float = wanted is float and isinstance(value, int) and not isinstance(value, bool)
+        if not fits and not whole_for_float:
+            raise SettingsError(f"training.parameters.{name} must be {wanted.__name__}, not {value!r}.")
+    return {**defaults, **given}

@@ -1,0 +1,149 @@
+"""Gradient-boosted trees by LightGBM, set up so that the same examples give the same model text on any thread count."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, Self
+
+import numpy as np
+
+from processing.architectures.base import Examples, Options, checked_parameters
+from processing.features.encoder import Encoded
+from processing.features.expressions import FloatArray
+from rightpack.errors import InternalError, SettingsError
+
+FILE: Final = "model.txt"
+ROWS_PER_THREAD: Final = 100_000  # below that, a second thread costs more than it brings
+COMPANIONS: Final = ("sklearn", "pandas", "dask", "matplotlib", "graphviz", "polars")
+
+DEFAULTS: Final[Mapping[str, Any]] = {
+    "rounds": 300,
+    "rounds_without_tuning": 80,
+    "early_stopping_rounds": 30,
+    "learning_rate": 0.08,
+    "num_leaves": 31,
+    "max_depth": -1,
+    "max_bin": 63,
+    "min_data_in_leaf": 20,
+    "min_gain_to_split": 0.0,
+    "feature_fraction": 0.8,
+    "bagging_fraction": 1.0,
+    "bagging_freq": 0,
+    "lambda_l1": 0.0,
+    "lambda_l2": 1.0,
+    "path_smooth": 0.0,
+    # categories with few rows are noise: smoothed, and few may stand on one side of a split
+    "cat_smooth": 20.0,
+    "cat_l2": 20.0,
+    "max_cat_threshold": 16,
+    "max_cat_to_onehot": 4,
+    "min_data_per_group": 50,
+}
+OURS: Final = frozenset({"rounds", "rounds_without_tuning", "early_stopping_rounds"})
+
+
+@contextmanager
+def _without_companions() -> Iterator[None]:
+    """Hide LightGBM's optional companions while it is imported: unused here, they cost seconds in every job."""
+    hidden = [name for name in COMPANIONS if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None is how Python marks "not importable"
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
+
+
+with _without_companions():
+    lgb: Any = importlib.import_module("lightgbm")
+
+
+class LightGBM:
+    """A booster; `text` is its whole state."""
+
+    def __init__(self, text: str, rounds: int) -> None:
+        self.text, self.rounds = text, rounds
+        self._booster = lgb.Booster(model_str=text)
+
+    @classmethod
+    def fit(cls, learning: Examples, tuning: Examples | None, options: Options) -> Self:
+        """Boost until `tuning`'s log loss stops falling, or a fixed number of rounds without it."""
+        parameters = checked_parameters(options.parameters, DEFAULTS, "lightgbm")
+        rounds = parameters["rounds_without_tuning"] if tuning is None else parameters["rounds"]
+        return cls._boost(learning, tuning, options, rounds)
+
+    def refit(self, examples: Examples, options: Options) -> Self:
+        """Boost on all examples for as many rounds as the tuning chose."""
+        return self._boost(examples, None, options, self.rounds)
+
+    @classmethod
+    def _boost(cls, examples: Examples, tuning: Examples | None, options: Options, rounds: int) -> Self:
+        parameters = checked_parameters(options.parameters, DEFAULTS, "lightgbm")
+        train = _dataset(examples, parameters)
+        tuned: dict[str, Any] = {}
+        if tuning is not None:
+            stop = lgb.early_stopping(parameters["early_stopping_rounds"], verbose=False)
+            tuned = {"valid_sets": [_dataset(tuning, parameters, train)], "callbacks": [stop]}
+        try:
+            booster = lgb.train(_settings(parameters, options, examples.rows), train, num_boost_round=rounds, **tuned)
+        except lgb.basic.LightGBMError as error:
+            raise SettingsError(f"LightGBM refuses training.parameters: {error}") from error
+        best = booster.best_iteration if tuning is not None else rounds
+        return cls(_portable(booster.model_to_string(num_iteration=best)), best)
+
+    def predict(self, encoded: Encoded) -> FloatArray:
+        """P(suitable) of each row, on one thread: requests, not rows, are scored side by side."""
+        if not len(encoded.matrix):
+            return np.zeros(0)
+        answer: FloatArray = np.asarray(self._booster.predict(encoded.matrix, num_threads=1), dtype=np.float64)
+        return answer
+
+    def save(self, folder: Path) -> None:
+        """Write `model.txt`."""
+        (folder / FILE).write_text(self.text)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read `model.txt`; InternalError if it is not a booster."""
+        try:
+            text = (folder / FILE).read_text()
+            return cls(text, text.count("\nTree="))
+        except (OSError, lgb.basic.LightGBMError) as error:
+            raise InternalError(f"{folder.name}/{FILE} is not a LightGBM model: {error}") from error
+
+
+def _settings(parameters: Mapping[str, Any], options: Options, rows: int) -> dict[str, Any]:
+    own = {
+        "objective": "binary",
+        "metric": "binary_logloss",
+        "verbosity": -1,
+        "deterministic": True,
+        "force_row_wise": True,
+        "seed": options.seed,
+        "num_threads": max(1, min(options.threads, rows // ROWS_PER_THREAD)),
+    }
+    return {**{k: v for k, v in parameters.items() if k not in OURS}, **own}
+
+
+def _dataset(examples: Examples, parameters: Mapping[str, Any], reference: Any = None) -> Any:
+    return lgb.Dataset(
+        examples.encoded.matrix,
+        examples.labels,
+        weight=examples.weights,
+        reference=reference,
+        categorical_feature=sorted(examples.encoded.categories),
+        params={"verbosity": -1, "max_bin": parameters["max_bin"], "min_data_in_leaf": parameters["min_data_in_leaf"]},
+        free_raw_data=True,
+    )
+
+
+def _portable(text: str) -> str:
+    """The model without the record of how it was trained, which holds the number of threads."""
+    start, end = "\nparameters:", "end of parameters\n"
+    if start not in text:
+        return text
+    return text[: text.index(start) + 1] + text[text.index(end) + len(end) :]

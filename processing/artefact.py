@@ -1,0 +1,132 @@
+"""The model artefact: `bundle.json` and one folder per package type, text and JSON only, in a `model.tar.gz`.
+
+A training run writes a bundle of one. `card.json` is written last and says `complete`: a training job that ran out of
+time may leave a half-written model behind, and nothing that lacks the mark is ever loaded.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import tarfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any, Final, Self
+
+from rightpack.errors import DataError, InternalError
+
+INDEX: Final = "bundle.json"
+CARD: Final = "card.json"
+VERSION: Final = 1
+LARGEST_BYTES: Final = 4 * 1024**3
+MOST_FILES: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What a model is and what it has learned from; `label_share` is that of suitable rows."""
+
+    package_type: str
+    architecture: str
+    parameters: dict[str, Any]
+    seed: int
+    rows: int
+    positives: int
+    settings_digest: str
+    libraries: dict[str, str]
+    tuning: dict[str, float] = field(default_factory=dict)
+    complete: bool = True
+
+    @property
+    def label_share(self) -> float:
+        """Share of suitable rows."""
+        return self.positives / self.rows
+
+    def save(self, folder: Path) -> None:
+        """Write `card.json`."""
+        content = {**asdict(self), "label_share": self.label_share}
+        (folder / CARD).write_text(json.dumps(content, indent=1, sort_keys=True))
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read `card.json`; DataError if the model was never finished."""
+        try:
+            raw = json.loads((folder / CARD).read_text())
+            raw.pop("label_share")
+            card = cls(**raw)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise DataError(f"The model in {folder.name!r} has no whole {CARD}; its training did not end.") from error
+        if not card.complete:
+            raise DataError(f"The model in {folder.name!r} is not complete; its training did not end.")
+        return card
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One model of a bundle; version (an ARN) and approval time are None until the registry knows it."""
+
+    package_type: str
+    directory: str
+    architecture: str
+    model_version: str | None = None
+    approved_at: str | None = None
+
+
+def write_index(folder: Path, entries: Sequence[Entry], left_out: Sequence[str] = ()) -> None:
+    """Write `bundle.json`; `left_out` are trained package types without an approved model."""
+    content = {"version": VERSION, "models": [asdict(e) for e in entries], "left_out": list(left_out)}
+    (folder / INDEX).write_text(json.dumps(content, indent=1, sort_keys=True))
+
+
+def read_index(folder: Path) -> tuple[list[Entry], list[str]]:
+    """Models of a bundle and the types left out; InternalError if `bundle.json` is not one."""
+    try:
+        raw = json.loads((folder / INDEX).read_text())
+        if raw["version"] != VERSION:
+            raise InternalError(f"{INDEX} has version {raw['version']!r}; this release reads version {VERSION}.")
+        entries = [Entry(**{k: m.get(k) for k in Entry.__slots__}) for m in raw["models"]]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InternalError(f"{folder.name}/{INDEX} is not the index of a model artefact: {error!r}") from error
+    for entry in entries:
+        if PurePosixPath(str(entry.directory)).name != entry.directory:
+            raise InternalError(f"{INDEX} names a folder outside of the artefact: {entry.directory!r}.")
+    return entries, [str(name) for name in raw.get("left_out", [])]
+
+
+def pack(folder: Path, target: Path) -> None:
+    """Write all files below `folder` as a tar.gz whose bytes depend on their names and contents only."""
+    with (
+        target.open("wb") as raw,
+        gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0, compresslevel=6) as zipped,
+        tarfile.open(fileobj=zipped, mode="w", format=tarfile.PAX_FORMAT) as archive,
+    ):
+        for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+            member = tarfile.TarInfo(path.relative_to(folder).as_posix())
+            member.size, member.mode = path.stat().st_size, 0o644
+            with path.open("rb") as content:
+                archive.addfile(member, content)
+
+
+def unpack(archive: Path, folder: Path) -> Path:
+    """Extract a `model.tar.gz` that holds plain files only; DataError says what else is in it."""
+    try:
+        with tarfile.open(archive, mode="r:gz") as opened:
+            members = _safe_members(opened)
+            opened.extractall(folder, members=members, filter="data")
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise DataError(f"{archive.name} is not a whole tar.gz: {error}") from error
+    return folder
+
+
+def _safe_members(opened: tarfile.TarFile) -> list[tarfile.TarInfo]:
+    members, total = [], 0
+    for member in opened:
+        path = PurePosixPath(member.name)
+        if path.is_absolute() or ".." in path.parts or not (member.isfile() or member.isdir()):
+            raise DataError(f"The model artefact holds {member.name!r}, which is no plain file inside of it.")
+        total += member.size
+        members.append(member)
+        if total > LARGEST_BYTES or len(members) > MOST_FILES:
+            raise DataError(f"The model artefact is larger than {LARGEST_BYTES} bytes or {MOST_FILES} files.")
+    return members

@@ -1,0 +1,78 @@
+"""Score raw columns with every model of a bundle in one pass; serving and evaluation both come through here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import pyarrow as pa
+
+from processing.architectures.base import Architecture, resolve
+from processing.architectures.calibration import Calibration
+from processing.artefact import Card, Entry, read_index
+from processing.columns import PRODUCT, ROW
+from processing.features.encoder import Encoder
+from processing.features.expressions import FloatArray
+from processing.features.raw import RawColumns
+from rightpack.errors import DataError, InternalError
+
+
+@dataclass(frozen=True, slots=True)
+class Scorer:
+    """One package type's model with everything that raw columns need to become a probability."""
+
+    card: Card
+    encoder: Encoder
+    model: Architecture
+    calibration: Calibration
+
+    def score(self, raw: RawColumns) -> FloatArray:
+        """Calibrated P(suitable) per row, in [0, 1]; ContractError where a raw column is missing."""
+        chances = self.calibration.apply(self.model.predict(self.encoder.encode(raw)))
+        if not np.isfinite(chances).all():
+            raise InternalError(f"The model of {self.card.package_type!r} gives scores that are not numbers.")
+        return chances
+
+    def save(self, folder: Path) -> None:
+        """Write the model's folder; the card, which says that it is complete, comes last."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.encoder.save(folder)
+        self.model.save(folder)
+        self.calibration.save(folder)
+        self.card.save(folder)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read a model's folder; DataError if its training never ended."""
+        card = Card.load(folder)
+        model = resolve(card.architecture).load(folder)
+        return cls(card, Encoder.load(folder), model, Calibration.load(folder))
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """All models of an artefact."""
+
+    entries: tuple[Entry, ...]
+    scorers: tuple[Scorer, ...]
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read an unpacked artefact; DataError if it holds no model or one of another package type than it says."""
+        entries, _ = read_index(folder)
+        scorers = [Scorer.load(folder / entry.directory) for entry in entries]
+        if not scorers:
+            raise DataError("The model artefact holds no model.")
+        for entry, scorer in zip(entries, scorers, strict=True):
+            if entry.package_type != scorer.card.package_type:
+                raise DataError(f"Model {entry.package_type!r} is one of {scorer.card.package_type!r}; train it again.")
+        return cls(tuple(entries), tuple(scorers))
+
+    def score(self, table: pa.Table, source: str = "the request") -> pa.Table:
+        """One row per row of `table`, in its order: `row_id`, and P(suitable) in a column per package type."""
+        raw = RawColumns(table, source)
+        columns = {ROW: raw.keys(ROW, PRODUCT)}
+        columns |= {s.card.package_type: pa.array(s.score(raw), pa.float64()) for s in self.scorers}
+        return pa.table(columns)

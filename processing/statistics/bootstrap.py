@@ -1,0 +1,89 @@
+"""Intervals by the bootstrap: stratified by label, paired between models, from a seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from processing.statistics.metrics import FloatArray, Ranked
+from rightpack.gate import Estimate
+
+CELLS: Final = 2_000_000  # weights held at once: samples times rows
+
+
+@dataclass(frozen=True, slots=True)
+class Resampled:
+    """Metrics of one model: on the rows as they are, and on every bootstrap sample."""
+
+    values: Mapping[str, float]
+    samples: Mapping[str, FloatArray]
+
+    def estimate(self, name: str, confidence: float) -> Estimate:
+        """Value and percentile interval of a metric."""
+        return _estimate(self.values[name], self.samples[name], confidence)
+
+    def deviation(self, name: str) -> float:
+        """Standard deviation of a metric over the samples."""
+        samples = self.samples[name]
+        return float(np.std(samples, ddof=1)) if len(samples) > 1 else 0.0
+
+    def difference(self, other: Resampled, name: str, confidence: float) -> Estimate:
+        """This model's metric less the other's, with the interval of the paired differences."""
+        value = self.values[name] - other.values[name]
+        return _estimate(value, self.samples[name] - other.samples[name], confidence)
+
+
+@dataclass(frozen=True, slots=True)
+class Bootstrap:
+    """How to resample: `rounds` samples from `seed`; the same one for every model makes the comparison paired."""
+
+    rounds: int
+    seed: int
+
+    def resample(
+        self, labels: FloatArray, weights: FloatArray, models: Mapping[str, FloatArray]
+    ) -> dict[str, Resampled]:
+        """Metrics of each model's scores on the same rows and the same samples of them."""
+        ranked = {name: Ranked.of(labels, scores) for name, scores in models.items()}
+        drawn: dict[str, list[dict[str, FloatArray]]] = {name: [] for name in models}
+        for counts in self._counts(labels):
+            for name, one in ranked.items():
+                drawn[name].append(one.metrics(counts * weights))
+        return {name: _resampled(one.metrics(weights), drawn[name]) for name, one in ranked.items()}
+
+    def _counts(self, labels: FloatArray) -> Iterator[FloatArray]:
+        """How often each row is drawn, a block of samples at a time; each class keeps its number of rows."""
+        generator = np.random.default_rng(self.seed)
+        classes = [np.flatnonzero(labels == value) for value in (0, 1)]
+        block = max(1, CELLS // max(1, len(labels)))
+        for start in range(0, self.rounds, block):
+            size = min(block, self.rounds - start)
+            counts = np.zeros((size, len(labels)))
+            for rows in classes:
+                counts[:, rows] = _draw(generator, size, len(rows))
+            yield counts
+
+
+def _draw(generator: np.random.Generator, samples: int, rows: int) -> FloatArray:
+    if not rows:
+        return np.zeros((samples, 0))
+    drawn: npt.NDArray[np.int64] = generator.integers(0, rows, size=(samples, rows))
+    drawn += np.arange(samples)[:, None] * rows
+    return np.bincount(drawn.ravel(), minlength=samples * rows).reshape(samples, rows).astype(np.float64)
+
+
+def _resampled(values: Mapping[str, FloatArray], drawn: list[dict[str, FloatArray]]) -> Resampled:
+    samples = {name: np.concatenate([d[name] for d in drawn]) if drawn else np.zeros(0) for name in values}
+    return Resampled({name: float(value) for name, value in values.items()}, samples)
+
+
+def _estimate(value: float, samples: FloatArray, confidence: float) -> Estimate:
+    finite = samples[np.isfinite(samples)]
+    if not len(finite):
+        return Estimate.exactly(value)
+    low, high = np.quantile(finite, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return Estimate(value, min(float(low), value), max(float(high), value))

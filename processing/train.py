@@ -1,0 +1,143 @@
+"""Train: learn one package type's model and write it as a bundle of one.
+
+Part of the training rows (by another hash of the product id) is set aside: it tunes the model and calibrates it. The
+model is then learned again from all of them.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+
+from processing import tables
+from processing.architectures.base import Architecture, Examples, Options, resolve
+from processing.architectures.calibration import Calibration
+from processing.artefact import Card, Entry, write_index
+from processing.columns import LABEL, PRODUCT, WEIGHT
+from processing.features.encoder import Encoder
+from processing.features.raw import RawColumns
+from processing.job import Job, run_step
+from processing.scoring import Scorer
+from processing.splitting import fractions
+from processing.statistics.metrics import Ranked
+from rightpack.errors import DataError
+from rightpack.settings import Settings
+
+TUNING_SHARE: Final = 0.2
+LEAST_PER_CLASS: Final = 5  # fewer rows of a class can neither stop a model nor calibrate it
+LIBRARIES: Final = ("lightgbm", "numpy", "pyarrow", "rightpack")
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """A model, its calibration, and how it did on the rows set aside before it saw them."""
+
+    model: Architecture
+    calibration: Calibration
+    tuning: Mapping[str, float]
+
+
+def run(job: Job) -> None:
+    """Read the channels `train` and `config`, write `model/`."""
+    settings = job.settings(job.channel("config"))
+    package_type = settings.package_type(job.variable("PACKAGE_TYPE")).name
+    table = tables.read_folder(job.channel("train"))
+    _refuse_poor(table, package_type, settings.training.minimum_rows)
+    scorer = train(table, package_type, settings)
+    name = scorer.card.package_type
+    scorer.save(job.model / name)
+    write_index(job.model, [Entry(name, name, scorer.card.architecture)])
+    _announce(scorer.card)
+
+
+def train(table: pa.Table, package_type: str, settings: Settings) -> Scorer:
+    """Learn from a prepared training table; the same table and settings give the same files."""
+    encoder = Encoder.learn(RawColumns(table, "the training data"), settings.features)
+    examples = _examples(table, encoder)
+    inside = fractions(table[PRODUCT], f"{settings.split.salt}/tuning") < TUNING_SHARE
+    learned = _learn(examples, inside, settings)
+    card = Card(
+        package_type=package_type,
+        architecture=settings.training.architecture,
+        parameters=dict(settings.training.parameters),
+        seed=settings.training.seed,
+        rows=examples.rows,
+        positives=int(examples.labels.sum()),
+        settings_digest=settings.digest,
+        libraries=_libraries(),
+        tuning=dict(learned.tuning),
+    )
+    return Scorer(card, encoder, learned.model, learned.calibration)
+
+
+def _examples(table: pa.Table, encoder: Encoder) -> Examples:
+    encoded = encoder.encode(RawColumns(table, "the training data"))
+    labels, weights = (table[name].to_numpy().astype(np.float64) for name in (LABEL, WEIGHT))
+    return Examples(encoded, labels, weights)
+
+
+def _learn(examples: Examples, inside: np.ndarray[tuple[int], np.dtype[np.bool_]], settings: Settings) -> Learned:
+    training = settings.training
+    options = Options(training.parameters, training.seed, training.threads or os.cpu_count() or 1)
+    architecture = resolve(training.architecture)
+    tuning, learning = examples.take(inside), examples.take(~inside)
+    if min(_rarer(tuning), _rarer(learning)) < LEAST_PER_CLASS:
+        return Learned(architecture.fit(examples, None, options), Calibration(), {})
+    first = architecture.fit(learning, tuning, options)
+    chances = first.predict(tuning.encoded)
+    calibration = Calibration.learn(chances, tuning.labels, tuning.weights)
+    ranked = Ranked.of(tuning.labels, calibration.apply(chances))
+    measured = {name: float(value) for name, value in ranked.metrics(tuning.weights).items()}
+    return Learned(first.refit(examples, options), calibration, measured)
+
+
+def _rarer(examples: Examples) -> int:
+    """Rows with a say of the rarer class."""
+    positives = int(examples.labels[examples.weights > 0].sum())
+    return min(positives, int((examples.weights > 0).sum()) - positives)
+
+
+def _refuse_poor(table: pa.Table, package_type: str, minimum_rows: int) -> None:
+    rows, positives = table.num_rows, int(table[LABEL].to_numpy().sum())
+    counts = f"{rows} training rows for {package_type!r}, {positives} suitable and {rows - positives} not"
+    if rows < minimum_rows:
+        raise DataError(f"Only {counts}; training.minimum_rows asks for {minimum_rows}. Wait for more labels.")
+    if positives in {0, rows}:
+        raise DataError(f"{counts}: a model needs both. Wait for more labels, or set trained = false for this type.")
+    if not table[WEIGHT].to_numpy().sum() > 0:
+        raise DataError(f"{counts}, but every weight is 0; there is nothing to learn from.")
+
+
+def _libraries() -> dict[str, str]:
+    found = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "source"
+    return found
+
+
+def _announce(card: Card) -> None:
+    """Lines that the training job's metric definitions pick up: `name=value;`."""
+    values = {"train_rows": card.rows, "train_label_share": card.label_share}
+    values |= {f"tuning_{name}": value for name, value in card.tuning.items()}
+    for name, value in values.items():
+        sys.stdout.write(f"{name}={value:.6g};\n")
+    sys.stdout.flush()
+
+
+def main() -> int:
+    """Entry of the image's command `train`."""
+    return run_step(run, note="failure")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
