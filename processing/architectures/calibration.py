@@ -16,6 +16,8 @@ FILE: Final = "calibration.json"
 EDGE: Final = 1e-6
 LEAST_SLOPE: Final = 0.05
 STEPS: Final = 50
+HALVINGS: Final = 30
+RIDGE: Final = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +69,25 @@ def log_odds(chances: FloatArray) -> FloatArray:
 
 
 def _fit(odds: FloatArray, targets: FloatArray, weights: FloatArray, *, free_slope: bool) -> tuple[float, float]:
-    """Newton's method on two parameters with a whiff of ridge towards the identity."""
+    """Newton's method on two parameters with a whiff of ridge towards the identity; a step is halved until it helps."""
     columns = np.stack([odds, np.ones_like(odds)]) if free_slope else np.ones((1, len(odds)))
     offset = np.zeros_like(odds) if free_slope else odds
     centre = np.array([1.0, 0.0]) if free_slope else np.array([0.0])
-    current = centre.copy()
+
+    def loss(at: FloatArray) -> float:
+        margin = offset + at @ columns
+        pull = RIDGE / 2 * float(np.sum((at - centre) ** 2))
+        return float(weights @ (np.logaddexp(0.0, margin) - targets * margin)) + pull
+
+    current, least = centre.copy(), loss(centre)
     for _ in range(STEPS):
         chance = 1 / (1 + np.exp(-np.clip(offset + current @ columns, -500, 500)))
-        gradient = columns @ (weights * (chance - targets)) + 1e-3 * (current - centre)
-        curvature = (columns * (weights * chance * (1 - chance))) @ columns.T + 1e-3 * np.eye(len(current))
-        step = np.clip(np.linalg.solve(curvature, gradient), -2.0, 2.0)
-        current = current - step
-        if np.max(np.abs(step)) < 1e-10:
+        gradient = columns @ (weights * (chance - targets)) + RIDGE * (current - centre)
+        curvature = (columns * (weights * chance * (1 - chance))) @ columns.T + RIDGE * np.eye(len(current))
+        step = np.linalg.solve(curvature, gradient)
+        moves = (current - step / 2**halvings for halvings in range(HALVINGS))
+        better = next((moved for moved in moves if loss(moved) < least), None)
+        if better is None:
             break
+        current, least = better, loss(better)
     return (float(current[0]) if free_slope else 1.0, float(current[-1]))

@@ -153,12 +153,12 @@ def test_logistic_takes_the_penalty_that_does_best_on_the_tuning_rows() -> None:
     noisy = Examples(noise.encoded, np.random.default_rng(1).integers(0, 2, 60).astype(float), noise.weights)
     tuning = examples(400, 1)
     shuffled = Examples(tuning.encoded, np.random.default_rng(2).integers(0, 2, 400).astype(float), tuning.weights)
-    assert Logistic.fit(noisy, shuffled, options(Logistic)).penalty == 300.0
+    assert Logistic.fit(noisy, shuffled, options(Logistic)).penalty >= 100.0
     assert Logistic.fit(examples(4000), examples(1000, 1), options(Logistic)).penalty < 100.0
 
 
 @settings(deadline=None, max_examples=25)
-@given(st.lists(st.floats(-1e30, 1e30, width=32) | st.just(float("nan")), min_size=4, max_size=4))
+@given(st.lists(st.floats(-(2.0**100), 2.0**100, width=32) | st.just(float("nan")), min_size=4, max_size=4))
 def test_logistic_scores_are_probabilities_for_any_numbers(values: list[float]) -> None:
     model = Logistic.fit(examples(), None, options(Logistic))
     row = np.array([[*values[:3], 2.0]], dtype=np.float32)

@@ -137,4 +137,4 @@ def test_dimensions_are_optional_where_no_model_sees_them() -> None:
     columns = {c.name: c for c in inference_columns(Features(numeric=("n_photos",)))}
     assert columns["n_photos"].required
     assert not columns["length_cm"].required
-    assert columns["is_liquid"].kind is Kind.FLAG
+    assert columns["is_liquid"].kind is Kind.NUMBER

@@ -77,7 +77,7 @@ def test_anything_but_arithmetic_is_refused_with_the_columns_name(text: str) -> 
 
 
 def test_a_column_that_is_not_numeric_is_named_with_those_that_are() -> None:
-    with pytest.raises(SettingsError, match="uses 'title'.*there are: a, b"):
+    with pytest.raises(SettingsError, match=r"uses 'title'.*there are: a, b"):
         parse_expression("a * title", ["a", "b"], "x")
 
 
