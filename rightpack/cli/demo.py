@@ -106,11 +106,13 @@ def _await_alarms(stage: Stage, *, expected: bool) -> None:
 
 def collect(stage: Stage, cloud: Embedded) -> dict[str, Any]:
     """Everything that happened."""
+    models = facts.models(stage)
     return {
         "endpoint": cloud.endpoint,
         "state": str(cloud.root),
         "runs": facts.runs(stage),
-        "models": facts.models(stage),
+        "models": models,
+        "digests": facts.digests(stage, models),
         "counts": facts.counts(stage),
         "mix": facts.mix(stage),
         "alarms": facts.alarms(stage),

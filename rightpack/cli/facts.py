@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+import json
 from collections.abc import Iterable
 from typing import Any
 
 from rightpack.cli.stage import Stage
-from rightpack.layout import PipelineKind
+from rightpack.layout import PipelineKind, split_uri
 from rightpack.ledger import Run
 from rightpack.warehouse import statements
 
@@ -101,6 +103,17 @@ def counts(stage: Stage) -> dict[str, int]:
 def mix(stage: Stage) -> list[dict[str, Any]]:
     """How many products each package type is recommended for, weakest protection first."""
     return stage.data_api.rows(statements("recommendation_mix", schema=stage.schema)[0])
+
+
+def digests(stage: Stage, found: Iterable[dict[str, Any]]) -> dict[str, str]:
+    """Sha256 of every model archive in `found` and of all predictions: the same seed gives the same digests."""
+    s3, kept = stage.client("s3"), {}
+    for model in found:
+        bucket, key = split_uri(stage.registry.describe(model["arn"]).model_data_url)
+        body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        kept[f"{model['group']}/{model['version']}"] = hashlib.sha256(body).hexdigest()
+    rows = stage.data_api.rows(statements("all_predictions", schema=stage.schema)[0])
+    return {**kept, "predictions": hashlib.sha256(json.dumps(rows).encode()).hexdigest()}
 
 
 def alarms(stage: Stage) -> list[dict[str, str]]:
