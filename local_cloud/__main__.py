@@ -67,11 +67,10 @@ def _up(options: argparse.Namespace) -> int:
 
 def _deploy(cloud: Any, options: argparse.Namespace) -> list[str]:
     assets = {key: Path(path) for key, path in options.asset}
-    stacks = []
-    for template in options.template:
-        stacks.append(cloud.deploy(template, assets=assets, parameters=_declared(template, options.parameter)).name)
-        assets = {}
-    return stacks
+    return [
+        cloud.deploy(template, assets=assets, parameters=_declared(template, options.parameter)).name
+        for template in options.template
+    ]
 
 
 def _declared(template: Path, given: Sequence[tuple[str, str]]) -> dict[str, str]:

@@ -37,7 +37,7 @@ _FOLD: Mapping[str, Callable[[Sequence[float]], float]] = {
 
 
 def statistic(name: str, points: Sequence[Point]) -> Value:
-    """Reduce the points of a period: `Sum`, `Average`, `Minimum`, `Maximum`, `SampleCount`, `p<n>`; none give no value."""
+    """Reduce the points of a period by Sum, Average, Minimum, Maximum, SampleCount or p<n>; no points, no value."""
     if not points:
         return None
     total, count = sum(point.total for point in points), sum(point.count for point in points)

@@ -108,7 +108,10 @@ class Alarms:
             LOG.warning("alarm %s: the action %s is not simulated", alarm.name, action)
             return
         subject = f'{change.new}: "{alarm.name}" in {_REGION_NAME}'[:_SUBJECT_LIMIT]
-        self._notify(action, subject, json.dumps(_message(alarm, change)))
+        try:
+            self._notify(action, subject, json.dumps(_message(alarm, change)))
+        except Exception:  # whoever put the data point is not to blame for a missing topic
+            LOG.exception("alarm %s: the action %s failed", alarm.name, action)
 
     def _tick(self) -> None:
         while not self._stopping.wait(1.0):

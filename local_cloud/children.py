@@ -38,8 +38,10 @@ class Children:
         """Start `command` in a process group of its own; `options` as for `subprocess.Popen`.
 
         Raises:
-            OSError: The program cannot be started.
+            OSError: The program cannot be started, or everything is being stopped.
         """
+        if not self._thread.is_alive():
+            raise OSError("The local cloud is stopping and starts no more processes.")
         started: Future[subprocess.Popen[bytes]] = Future()
         self._orders.put((started, command, options))
         return started.result()

@@ -133,7 +133,7 @@ class LocalCloud:
     ) -> Stack:
         """Create or update a stack from a template file; `name` defaults to the file's up to `.template`.
 
-        Assets (key to file) are put into the CDK asset bucket that the template names, before anything else.
+        Assets (key to file) are put into the CDK asset bucket that the template names, if it names one.
 
         Raises:
             DeploymentError: With the resource that failed and why.
@@ -175,7 +175,7 @@ class LocalCloud:
         self._running.bus.fire_schedule(name)
 
     def observe(self, observer: Callable[[Any, int], None]) -> None:
-        """Call `observer(call, status)` after every request: principal, service, action and HTTP status are known then."""
+        """Call `observer(call, status)` after every request: principal, service and action are in `call`."""
         self._running.gateway.observers.append(observer)
 
     # -- for its services (`Host`) ----------------------------------------------------------------

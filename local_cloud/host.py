@@ -1,4 +1,4 @@
-"""What the services may ask of the machine they run on; `cloud.LocalCloud` is the real one, tests bring a small fake."""
+"""What the services may ask of the machine they run on; `cloud.LocalCloud` is the real one, tests bring a fake."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class StoredObject:
 
 
 class ObjectStore(Protocol):
-    """S3 as the services see it, without HTTP in between. A missing bucket or key raises `AwsError` (NoSuchBucket, NoSuchKey)."""
+    """S3 as the services see it, without HTTP in between; `AwsError` (NoSuchBucket, NoSuchKey) where nothing is."""
 
     def list(self, bucket: str, prefix: str) -> list[StoredObject]:
         """Objects whose key starts with `prefix`, in key order."""

@@ -7,7 +7,7 @@ import logging
 import re
 import threading
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,32 +75,29 @@ class Machinery:
         from moto.server import DomainDispatcherApplication, create_backend_app
 
         moto = DomainDispatcherApplication(create_backend_app)
-        self.credentials, self.metrics, self.children = Credentials(), Metrics(), Children()
+        runtime = runtime_path.build(root / "lambda" / "runtime")
+        self.credentials, self.metrics = Credentials(), Metrics()
         self.logs = Logs(self.metrics.put)
         self.bus = EventBus(Delivery(self._invoke_async, self.metrics.put))
         self.objects = Objects(self.bus.batch)
         self.gateway = Gateway(Wiring(moto, ACCOUNT, self.credentials.principal, self.bus.batch))
         self._server = Server(self.gateway, options.port)
         self.url = self._server.url
-        self.clients = Clients(self.url)
-        self._join_functions(root, options)
+        self.clients, self.children = Clients(self.url), Children()
         self.alarms = Alarms(self.metrics, _notify, self.bus.emit)
         self._notices = Notices(Mailbox(root / "mail"), self._invoke_async)
         services = Services(self.clients.admin, self.objects.read, self._ssm_value)
         self.stacks = Engine(known(), services, strict=options.strict)
+        self._join_functions(root / "lambda", runtime, options)
         self._patches = Patches(self._hooks())
         self._route(moto)
 
-    def _join_functions(self, root: Path, options: Options) -> None:
-        folder = root / "lambda"
-        machine = Machine(
-            folder, runtime_path.build(folder / "runtime"), self.url, self.children, self.credentials.session
-        )
+    def _join_functions(self, root: Path, runtime: Path, options: Options) -> None:
+        machine = Machine(root, runtime, self.url, self.children, self.credentials.session)
         records = Records(self.logs.put, self.metrics.put, _send_to)
         self.functions = Functions(machine, records, retry_seconds=options.retry_seconds)
         self._sqs_sessions: dict[str, dict[str, str]] = {}
-        poller_host = PollerHost(self._sqs_of, self.url, self.functions.invoke, options.pollers)
-        self._sources = Sources(poller_host)
+        self._sources = Sources(PollerHost(self._sqs_of, self.url, self.functions.invoke, options.pollers))
 
     def _hooks(self) -> Hooks:
         s3_events = S3Events(self.bus)
@@ -140,29 +137,18 @@ class Machinery:
         self.alarms.start()
 
     def stop(self) -> None:
-        """End everything, those first who ask others."""
-        for service in reversed(self._services):
-            with suppress(AttributeError):
-                service.close()  # type: ignore[attr-defined]  # not every service has something to close
-        self.alarms.stop()
-        self._sources.stop()
-        self.functions.stop()
-        self.children.stop()
-        self._server.stop()
-        self.clients.close()
-        self._patches.undo()
-        _forget_state()
-        self._release()
+        """End everything, those first who ask others; what fails keeps nothing else from ending."""
+        with ExitStack() as last_first:
+            for step in (self._release, _forget_state, self._patches.undo, self.clients.close, self._server.stop):
+                last_first.callback(step)
+            for step in (self.children.stop, self.functions.stop, self._sources.stop, self.alarms.stop):
+                last_first.callback(step)
+            for service in self._services:
+                last_first.callback(getattr(service, "close", _nothing))
 
     def upload_assets(self, template: str, assets: Mapping[str, Path]) -> None:
-        """Do what `cdk bootstrap` and its asset publishing do: bucket, version parameter, files.
-
-        Raises:
-            AwsError: There are assets, but the template names no CDK asset bucket.
-        """
+        """Do what `cdk bootstrap` and its asset publishing do, as far as the template asks: bucket, version, files."""
         qualifier = _ASSET_BUCKET.search(template)
-        if assets and not qualifier:
-            raise AwsError("ValidationError", f"The template names no CDK asset bucket for {sorted(assets)}.")
         for name in set(_BOOTSTRAP.findall(template)):
             self.clients.admin("ssm").put_parameter(Name=name, Value="30", Type="String", Overwrite=True)
         if qualifier:
@@ -209,6 +195,10 @@ class Machinery:
             document = json.dumps({"code": error.code, "message": error.message}).encode()
             return answers.text(error.status, document, "application/json")
         return answers.text(404, b"{}", "application/json")
+
+
+def _nothing() -> None:
+    """Close a service that has nothing to close."""
 
 
 def _notify(topic: str, subject: str, message: str) -> None:

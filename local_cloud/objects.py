@@ -24,9 +24,8 @@ class Objects:
 
     def list(self, bucket: str, prefix: str) -> list[StoredObject]:
         """Objects whose key starts with `prefix`, in key order."""
-        latest = (
-            (name, versions[-1]) for name, versions in dict.items(_bucket(bucket).keys) if name.startswith(prefix)
-        )
+        versions = dict(_bucket(bucket).keys)  # copied in one step, as others may be writing
+        latest = ((name, keys[-1]) for name, keys in versions.items() if keys and name.startswith(prefix))
         found = ((name, key) for name, key in sorted(latest) if _is_object(key))
         return [StoredObject(name, key.size, key.etag.strip('"')) for name, key in found]
 

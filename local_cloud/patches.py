@@ -8,6 +8,7 @@ several clouds, one after the other.
 from __future__ import annotations
 
 import functools
+import hashlib
 import inspect
 import logging
 from collections.abc import Callable, Sequence
@@ -38,6 +39,11 @@ _EXPECTED: dict[tuple[str, str], list[str]] = {
     ("moto.s3.notifications", "_send_event_bridge_message"): ["account_id", "bucket", "event_name", "key"],
     ("moto.s3.models", "S3Backend.complete_multipart_upload"): ["self", "bucket_name", "multipart_id", "body"],
     ("moto.s3.models", "S3Backend.delete_object"): ["self", "bucket_name", "key_name", "version_id", "bypass"],
+    ("moto.s3.models", "S3Backend.put_object"): [
+        *("self", "bucket_name", "key_name", "value", "storage", "etag", "multipart", "encryption", "kms_key_id"),
+        *("bucket_key_enabled", "lock_mode", "lock_legal_status", "lock_until", "checksum_value", "request_method"),
+        "disable_notification",
+    ],
     ("moto.s3.models", "FakeBucket.get_permission"): ["self", "action", "resource"],
     ("moto.events.models", "Rule.send_to_targets"): ["self", "original_event", "transform_input"],
     ("moto.events.models", "EventPattern.matches_event"): ["self", "event"],
@@ -74,8 +80,12 @@ _ATTRIBUTES: dict[tuple[str, str], set[str]] = {
 }
 
 
+_ETAG_POSITION = 2  # of put_object's arguments after the value
 _NAMES = {
-    *(f"moto.{name}.models.{name}_backends" for name in ("s3", "sqs", "sns", "events", "scheduler", "logs", "cloudwatch")),
+    *(
+        f"moto.{name}.models.{name}_backends"
+        for name in ("s3", "sqs", "sns", "events", "scheduler", "logs", "cloudwatch")
+    ),
     *("moto.iam.models.iam_backends", "moto.sts.models.sts_backends", "moto.awslambda.models.lambda_backends"),
     *("moto.iam.aws_managed_policies.aws_managed_policies_data", "moto.core.responses.ActionResult"),
 }
@@ -157,14 +167,18 @@ class Patches:
             def completing(backend: Any, *args: Any, **kwargs: Any) -> Any:
                 hooks.completing.active = True
                 try:
-                    return original(backend, *args, **kwargs)
+                    key = original(backend, *args, **kwargs)
                 finally:
                     hooks.completing.active = False
+                _drop_parts(key)
+                return key
 
             return completing
 
         self._replace(notifications, "_send_event_bridge_message", event)
         self._replace(s3.S3Backend, "complete_multipart_upload", complete)
+        # moto reckons the tag later, from the buffer and without its lock: two readers at once got a wrong one
+        self._replace(s3.S3Backend, "put_object", _tagged_at_once)
         # moto ignores the conditions of bucket policies, so that "deny without TLS" would deny everything
         self._replace(s3.FakeBucket, "get_permission", lambda _original: lambda *_args: PermissionResult.NEUTRAL)
 
@@ -263,6 +277,22 @@ class Patches:
         self._replace(cloudwatch.Alarm, "update_state", update)
         CloudWatchResponse.describe_alarm_history = _history_action(hooks.alarm_history)
         self._provider = _gauge_provider(hooks.gauges)
+
+
+def _tagged_at_once(original: Any) -> Any:
+    def putting(backend: Any, bucket_name: str, key_name: str, value: Any, *args: Any, **kwargs: Any) -> Any:
+        if len(args) < _ETAG_POSITION and kwargs.get("etag") is None:
+            kwargs["etag"] = hashlib.md5(value, usedforsecurity=False).hexdigest()
+        return original(backend, bucket_name, key_name, value, *args, **kwargs)
+
+    return putting
+
+
+def _drop_parts(key: Any) -> None:
+    """Forget the parts of a completed upload, which moto keeps beside the whole: twice the memory, a file for each."""
+    if key is not None and key.multipart is not None:
+        key.multipart.dispose()
+        key.multipart = None
 
 
 def _unknown_at_first(original: Any) -> Any:

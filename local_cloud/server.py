@@ -69,8 +69,9 @@ class _Handler(MotoRequestHandler):  # type: ignore[misc]  # moto carries no typ
         environ, response = self.make_environ(), _Response()
         chunked_request = "HTTP_TRANSFER_ENCODING" in environ
         body = _Body(self.rfile, 0 if chunked_request else int(self.headers.get("Content-Length") or 0))
+        stream = io.BufferedReader(body)  # held here: when it is collected it closes the body
         if not chunked_request:
-            environ["wsgi.input"] = io.BufferedReader(body)
+            environ["wsgi.input"] = stream
         try:
             self._answer(self.server.app(environ, response.start), response)
             body.drain()

@@ -34,8 +34,10 @@ class Metric(StrEnum):
     RUN_SUCCEEDED = "RunSucceeded"
     MODEL_APPROVED = "ModelApproved"
     MODEL_REJECTED = "ModelRejected"
+    MODEL_HELD = "ModelHeld"
     MODEL_MISSING = "ModelMissing"
     ROC_AUC = "RocAuc"
+    FEATURE_DRIFT = "FeatureDrift"
     TRIGGER_QUARANTINED = "TriggerQuarantined"
     DROP_FAILED = "DropFailed"
     ROWS_LOADED = "RowsLoaded"
@@ -138,3 +140,16 @@ def config_prefix(digest: str) -> str:
 def quarantine_key(run_id: str, name: str) -> str:
     """Key of a refused object (`name` = trigger.json or reason.json)."""
     return f"quarantine/{run_id}/{name}"
+
+
+CATALOGUES = "runs/drift/catalogue/"
+
+
+def catalogue_key(business_date: str) -> str:
+    """Key, in the artefact bucket, of the profile of a whole catalogue, which later ones are compared with."""
+    return f"{CATALOGUES}{business_date}.json"
+
+
+def drift_request_key(package_type: str) -> str:
+    """Key, in the artefact bucket, of the last training that drift has asked for."""
+    return f"runs/drift/requests/{package_type}.json"

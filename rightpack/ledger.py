@@ -39,7 +39,11 @@ OPEN: Final = tuple(s for s in RunState if s not in TERMINAL)
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run as the ledger knows it; times are ISO 8601 in UTC, absent texts are empty."""
+    """One run as the ledger knows it; times are ISO 8601 in UTC, absent texts are empty.
+
+    What a person changes in the registry is a run of the pipeline `registry` that is Completed from the start: `model`
+    is the version's ARN, `who` the person's.
+    """
 
     run_id: str
     pipeline: str
@@ -54,6 +58,8 @@ class Run:
     execution_arn: str = ""
     reason: str = ""
     fault: str = ""
+    model: str = ""
+    who: str = ""
 
     @property
     def open(self) -> bool:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
 
 APPROVED_AT: Final = "approved-at"  # set by manual approval; an automatic one counts from the package's creation
+CHANGED_AT: Final = "changed-at"
+CHANGED_BY: Final = "changed-by"
+CHANGED_HOW: Final = "changed-how"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,17 @@ class ModelPackage:
         """When it became the approved one: the last manual approval, else its registration."""
         manual = self.metadata.get(APPROVED_AT)
         return dt.datetime.fromisoformat(manual) if manual else self.created
+
+    @property
+    def changed_at(self) -> dt.datetime | None:
+        """When a person last changed its status; None if nobody did."""
+        moment = self.metadata.get(CHANGED_AT)
+        return dt.datetime.fromisoformat(moment) if moment else None
+
+    @property
+    def changed_by(self) -> str:
+        """Who last changed its status by hand; empty if nobody did."""
+        return self.metadata.get(CHANGED_BY, "")
 
     @property
     def reason(self) -> str:
@@ -100,12 +114,42 @@ class Registry:
             statistics_uri=quality.get("Statistics", {}).get("S3Uri"),
         )
 
-    def set_status(self, arn: str, outcome: Outcome, why: str, *, now: dt.datetime) -> None:
-        """Approve or reject a version by hand; approving makes it the champion, however old it is."""
-        metadata = {APPROVED_AT: now.astimezone(dt.UTC).isoformat(timespec="microseconds")}
+    def set_status(
+        self, arn: str, outcome: Outcome, why: str, *, now: dt.datetime, by: str = "", how: str = ""
+    ) -> None:
+        """Approve or reject a version by hand; approving makes it the champion, however old it is.
+
+        `by` is who did it (an ARN), `how` what they called it: approve, reject or rollback.
+        """
+        moment = now.astimezone(dt.UTC).isoformat(timespec="microseconds")
+        metadata = {CHANGED_AT: moment}
+        metadata |= {key: registry_text(text) for key, text in ((CHANGED_BY, by), (CHANGED_HOW, how)) if text}
+        if outcome is Outcome.APPROVED:
+            metadata[APPROVED_AT] = moment
         self._client.update_model_package(
             ModelPackageArn=arn,
             ModelApprovalStatus=outcome.value,
             ApprovalDescription=registry_text(why),
-            CustomerMetadataProperties=metadata if outcome is Outcome.APPROVED else {},
+            CustomerMetadataProperties=metadata,
         )
+
+
+def manual_changes(registry: Registry, group: str) -> list[dict[str, str]]:
+    """What people have changed in a group since its newest version was registered, and so since the last report.
+
+    Oldest first; each has version, status, how, by, why and at.
+    """
+    versions = list(registry.versions(group))
+    newest = max((p.created for p in versions), default=None)
+    changed = [p for p in versions if p.changed_at is not None and newest is not None and p.changed_at >= newest]
+    return [
+        {
+            "version": str(package.version),
+            "status": package.status,
+            "how": package.metadata.get(CHANGED_HOW, ""),
+            "by": package.metadata.get(CHANGED_BY, ""),
+            "why": package.reason,
+            "at": package.metadata[CHANGED_AT],
+        }
+        for package in sorted(changed, key=lambda p: p.metadata[CHANGED_AT])
+    ]

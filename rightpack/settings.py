@@ -82,17 +82,52 @@ class Training:
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """One approval rule on a metric: an absolute bound, and how much worse than the champion it may be.
+    """One approval rule on a metric. `on_fail` is `reject`, or `hold`: then a person decides.
 
-    `floor` and `ceiling` bound the point value. The candidate fails on `max_drop` when its loss against the champion on
-    the same rows is larger than that and the interval of the paired bootstrap at `confidence` rules out chance.
+    `floor` and `ceiling` bound the value; `certain` forgives a value beyond them unless its whole interval is. On
+    `max_drop` the candidate fails when its loss against the champion on the same rows is larger than that and the
+    interval of the paired bootstrap at `confidence` rules out chance; on `max_stored_drop` likewise against what the
+    champion measured when it was approved. With `slices` the rule holds for every slice instead of the whole; chance is
+    then ruled out for all slices together.
     """
 
     metric: str
     floor: float | None = None
     ceiling: float | None = None
     max_drop: float | None = None
+    max_stored_drop: float | None = None
     confidence: float = 0.95
+    certain: bool = False
+    slices: bool = False
+    on_fail: str = "reject"
+
+    def __post_init__(self) -> None:
+        """Refuse a rule that could never fail, or not as meant."""
+        bounds = (self.floor, self.ceiling, self.max_drop, self.max_stored_drop)
+        if all(bound is None for bound in bounds):
+            raise SettingsError(
+                f"gate.criteria: {self.metric!r} sets no bound; give floor, ceiling, max_drop or max_stored_drop."
+            )
+        if self.on_fail not in {"reject", "hold"}:
+            raise SettingsError(f"gate.criteria: on_fail of {self.metric!r} is reject or hold, not {self.on_fail!r}.")
+        if not 0 < self.confidence < 1:
+            raise SettingsError(f"gate.criteria: confidence of {self.metric!r} lies between 0 and 1.")
+        if self.slices and self.max_stored_drop is not None:
+            raise SettingsError(f"gate.criteria: {self.metric!r} is not stored by slice; leave out max_stored_drop.")
+
+
+@dataclass(frozen=True, slots=True)
+class Slicing:
+    """Slices that a criterion may judge: category x weight band; `weight_edges` are where a new band begins, in grams.
+
+    A slice with fewer validation rows, or fewer rows of either label, than the minimum is not judged.
+    """
+
+    category: str = "category"
+    weight: str = "weight_g"
+    weight_edges: tuple[float, ...] = (250.0, 1000.0, 5000.0)
+    minimum_rows: int = 200
+    minimum_of_each_label: int = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +136,15 @@ class Gate:
 
     criteria: tuple[Criterion, ...] = ()
     bootstrap_rounds: int = 300
+    slicing: Slicing = field(default_factory=Slicing)
+
+    def __post_init__(self) -> None:
+        """Each metric has one interval, on the whole and by slice."""
+        seen: dict[tuple[str, bool], float] = {}
+        for criterion in self.criteria:
+            confidence = seen.setdefault((criterion.metric, criterion.slices), criterion.confidence)
+            if confidence != criterion.confidence:
+                raise SettingsError(f"gate.criteria: two rules on {criterion.metric!r} differ in confidence.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +163,54 @@ class Recommendation:
     threshold: float = 0.85
     damage_cost_cap: float = 500.0
     damage_cost_fixed: float = 6.0
+
+
+@dataclass(frozen=True, slots=True)
+class DriftLimits:
+    """Limits of one column; a statistic that is None keeps the limit that all columns have."""
+
+    psi: float | None = None
+    jensen_shannon: float | None = None
+    chi_square_p: float | None = None
+    unseen_share: float | None = None
+    null_share: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """How far the products may move away from a model's baseline before people are told and a training is asked for.
+
+    A column has drifted where `psi` or `jensen_shannon` is past its limit and chance is ruled out (the p-value of the
+    chi-square test is below `chi_square_p`), where more than `unseen_share` of its categories are new, or where its
+    share of missing values has changed by more than `null_share`. `row_ratio` bounds how much larger or smaller the
+    whole catalogue may be. Drops of single days are compared from `minimum_rows` products on.
+
+    `against` is `catalogue` (the last whole catalogue before the model was trained) or `training` (the labelled rows it
+    learned from; right only where labels are a fair sample of the products).
+    """
+
+    psi: float = 0.1
+    jensen_shannon: float = 0.025
+    chi_square_p: float = 0.001
+    unseen_share: float = 0.01
+    null_share: float = 0.02
+    row_ratio: float = 1.3
+    minimum_rows: int = 1000
+    cool_down_days: int = 7
+    against: str = "catalogue"
+    columns: dict[str, DriftLimits] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check what types alone cannot say."""
+        if self.against not in {"catalogue", "training"}:
+            raise SettingsError(f"drift.against is {self.against!r}; known are 'catalogue' and 'training'.")
+        if self.row_ratio < 1:
+            raise SettingsError(f"drift.row_ratio is {self.row_ratio}; it must be at least 1.")
+
+    def limit(self, statistic: str, column: str) -> float:
+        """Limit of a statistic, e.g. `psi`, for one column."""
+        own = getattr(self.columns.get(column, DriftLimits()), statistic)
+        return float(getattr(self, statistic) if own is None else own)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +237,7 @@ class Settings:
     gate: Gate = field(default_factory=Gate)
     inference: Inference = field(default_factory=Inference)
     recommendation: Recommendation = field(default_factory=Recommendation)
+    drift: Drift = field(default_factory=Drift)
     warehouse: Warehouse = field(default_factory=Warehouse)
 
     def __post_init__(self) -> None:

@@ -122,7 +122,7 @@ class Deployment:
         context, watched = self._context(self._stack, former.logical_id), Properties(properties)
         self._undo.append(lambda: self._restore(former, properties, kind))
         made = self._apply(kind, context, former, watched, former.properties)
-        self._check_read(kind, watched)
+        self._check_read(kind, watched, kind.fixed)  # what is fixed has not changed
         resource = Resource(former.logical_id, declared, properties, made.physical_id, made.attributes)
         self._stack.note(resource, "UPDATE_COMPLETE")
         return resource
@@ -137,8 +137,8 @@ class Deployment:
             raise ValidationError(f"{kind.name} cannot be updated")
         return kind.update(context, resource.physical_id, new, old)
 
-    def _check_read(self, kind: ResourceType, watched: Properties) -> None:
-        unread = [path for path in watched.unread() if not _ignored(path, kind)]
+    def _check_read(self, kind: ResourceType, watched: Properties, known: frozenset[str] = frozenset()) -> None:
+        unread = [path for path in watched.unread() if path not in known and not _ignored(path, kind)]
         if unread and self._strict:
             raise NotSimulatedError(f"the properties {unread} of {kind.name}")
 

@@ -23,6 +23,7 @@ LOG = logging.getLogger(__name__)
 _INVOKE = re.compile(r"^/2015-03-31/functions/(?P<name>[^/]+)/invocations/?$")
 _TAIL_BYTES = 4096
 _RETRIES = 2
+_FEIGNED = {"Layers", "VpcConfig", "FileSystemConfigs", "ImageConfig", "DeadLetterConfig", "FilterCriteria"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ class Functions:
         """Answer Invoke requests of the REST API."""
         matched = _INVOKE.match(request.path)
         if matched is None:
-            _check_mapping(call, request)
+            _refuse_feigned(call, request)
             return None
         name, kind = unquote(matched["name"]), request.header("X-Amz-Invocation-Type") or "RequestResponse"
         payload = request.body or b"{}"
@@ -93,6 +94,8 @@ class Functions:
 
     def _take(self, record: Any) -> Environment:
         function = Function.of(record)
+        if self._stopping.is_set():
+            raise AwsError("ServiceException", f"The local cloud is stopping; {function.name} is not run.", 503)
         with self._lock:
             pool = self._idle.get(function.arn, [])
             outdated = [
@@ -167,16 +170,18 @@ def find(name: str) -> Any:
     return record
 
 
-def _check_mapping(call: Call, request: Inbound) -> None:
-    """Refuse event source mappings that would never deliver."""
-    if not (request.method == "POST" and "/event-source-mappings" in request.path):
-        return
-    wanted = request.parameters()
-    source = str(wanted.get("EventSourceArn", ""))
-    if source.split(":")[2:3] != ["sqs"]:
-        raise NotSimulatedError(f"Lambda event sources other than SQS ({source})")
-    if wanted.get("FilterCriteria"):
-        raise NotSimulatedError(f"the filter criteria of an event source mapping ({source}, {call.action})")
+def _refuse_feigned(call: Call, request: Inbound) -> None:
+    """Refuse what moto would store and nobody would carry out."""
+    if "/layers" in request.path:
+        raise NotSimulatedError(f"Lambda layers ({call.action})")
+    wanted = request.parameters() if request.method in {"POST", "PUT"} else {}
+    feigned = sorted(_FEIGNED & {name for name, value in wanted.items() if value})
+    if feigned:
+        raise NotSimulatedError(f"the settings {feigned} of Lambda ({call.action})")
+    if request.method == "POST" and "/event-source-mappings" in request.path:
+        source = str(wanted.get("EventSourceArn", ""))
+        if source.split(":")[2:3] != ["sqs"]:
+            raise NotSimulatedError(f"Lambda event sources other than SQS ({source})")
 
 
 def _invoked(result: Result, *, tail: bool) -> Answer:

@@ -120,8 +120,10 @@ def collect(stage: Stage, cloud: Embedded) -> dict[str, Any]:
 
 
 def save_reports(stage: Stage, found: dict[str, Any], folder: Path) -> list[Path]:
-    """Copy the HTML report of every model version and inference to `folder`."""
+    """Copy the HTML report of every model version and inference to `folder`, in place of those of an earlier time."""
     folder.mkdir(parents=True, exist_ok=True)
+    for old in (*folder.glob("rightpack-*.html"), *folder.glob("inference-*.html")):
+        old.unlink()
     wanted = {f"{m['group']}-v{m['version']}.html": m["report"] for m in found["models"] if m["report"]}
     for run in found["runs"]:
         if run["pipeline"] == "inference" and run["status"] == "Completed":

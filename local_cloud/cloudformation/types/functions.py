@@ -40,7 +40,7 @@ def _update(context: Context, name: str, properties: Properties, former: Json) -
         context.call("lambda", "update_function_code", FunctionName=name, **_code(properties["Code"]))
     given: Json = {"Environment": {"Variables": {}}} | properties.pick(*_CONFIGURATION)
     made = context.call("lambda", "update_function_configuration", FunctionName=name, **given)
-    properties.pick("FunctionName", "Architectures", "PackageType", "Tags")
+    properties.pick("Architectures", "Tags")
     _configure_logs(name, properties)
     return Made(name, {"Arn": made["FunctionArn"]})
 
@@ -84,7 +84,6 @@ def _map(context: Context, properties: Properties) -> Made:
 
 
 def _remap(context: Context, mapping_id: str, properties: Properties, _former: Json) -> Made:
-    properties.pick("EventSourceArn", "Tags")
     given = properties.pick("FunctionName", *_MAPPING)
     context.call("lambda", "update_event_source_mapping", UUID=mapping_id, **given)
     return _mapping(mapping_id)

@@ -41,7 +41,7 @@ def _create_pipeline(context: Context, properties: Properties) -> Made:
 
 
 def _update_pipeline(context: Context, name: str, properties: Properties, _former: Json) -> Made:
-    properties.pick("PipelineName", "Tags")
+    properties.pick("Tags")
     context.call("sagemaker", "update_pipeline", PipelineName=name, **_pipeline(context, properties))
     return Made(name)
 

@@ -31,7 +31,6 @@ def _put_alarm(context: Context, name: str, properties: Properties) -> Made:
 
 
 def _update_alarm(context: Context, name: str, properties: Properties, _former: Json) -> Made:
-    properties.pick("AlarmName")
     return _put_alarm(context, name, properties)
 
 
@@ -50,7 +49,6 @@ def _put_dashboard(context: Context, name: str, properties: Properties) -> Made:
 
 
 def _update_dashboard(context: Context, name: str, properties: Properties, _former: Json) -> Made:
-    properties.pick("DashboardName")
     return _put_dashboard(context, name, properties)
 
 
@@ -75,7 +73,7 @@ def _retain(context: Context, name: str, properties: Properties) -> Made:
 def _update_group(context: Context, name: str, properties: Properties, former: Json) -> Made:
     if "RetentionInDays" in former and "RetentionInDays" not in properties:
         context.call("logs", "delete_retention_policy", logGroupName=name)
-    properties.pick("LogGroupName", "KmsKeyId", "Tags")
+    properties.pick("KmsKeyId", "Tags")
     return _retain(context, name, properties)
 
 

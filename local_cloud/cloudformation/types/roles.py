@@ -28,7 +28,7 @@ def _update_role(context: Context, name: str, properties: Properties, former: Js
     changed = properties.pick("Description", "MaxSessionDuration")
     if changed:
         context.call("iam", "update_role", RoleName=name, **changed)
-    properties.pick("RoleName", "Path", "Tags", "PermissionsBoundary")
+    properties.pick("Tags", "PermissionsBoundary")
     _remove_policies(context, name, former)
     _put_policies(context, name, properties)
     return _role(context.call("iam", "get_role", RoleName=name)["Role"])
@@ -90,7 +90,6 @@ def _update_managed(context: Context, arn: str, properties: Properties, former: 
             context.call("iam", "delete_policy_version", PolicyArn=arn, VersionId=version["VersionId"])
     document = properties.required("PolicyDocument")
     context.call("iam", "create_policy_version", PolicyArn=arn, PolicyDocument=document, SetAsDefault=True)
-    properties.pick("ManagedPolicyName", "Path", "Description")
     wanted, had = set(properties.get("Roles", [])), set(former.get("Roles", []))
     for role in had - wanted:
         context.try_call("iam", "detach_role_policy", _GONE, RoleName=role, PolicyArn=arn)

@@ -37,7 +37,6 @@ def _update_rule(context: Context, name: str, properties: Properties, former: Js
     if stale:
         bus = properties.pick("EventBusName")
         context.call("events", "remove_targets", Rule=name, Ids=sorted(stale), **bus)
-    properties.pick("Name")
     return _put_rule(context, name, properties)
 
 
@@ -57,7 +56,6 @@ def _create_schedule(context: Context, properties: Properties) -> Made:
 
 
 def _update_schedule(context: Context, name: str, properties: Properties, _former: Json) -> Made:
-    properties.pick("Name")
     check_target(properties.required("Target"))
     made = context.call("scheduler", "update_schedule", Name=name, **properties.pick(*_SCHEDULE))
     return Made(name, {"Arn": made["ScheduleArn"]})

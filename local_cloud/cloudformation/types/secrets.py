@@ -25,7 +25,6 @@ def _put_parameter(context: Context, name: str, properties: Properties) -> Made:
 
 
 def _update_parameter(context: Context, name: str, properties: Properties, _former: Json) -> Made:
-    properties.pick("Name")
     return _put_parameter(context, name, properties)
 
 
@@ -56,7 +55,7 @@ def _secret_value(name: str, properties: Properties) -> str:
 
 
 def _update_secret(context: Context, arn: str, properties: Properties, former: Json) -> Made:
-    properties.pick("Name", "Tags")
+    properties.pick("Tags")
     given = properties.pick("Description", "KmsKeyId")
     changed = properties.pick("SecretString", "GenerateSecretString")
     if changed != {key: former[key] for key in ("SecretString", "GenerateSecretString") if key in former}:
@@ -80,7 +79,7 @@ def _create_key(context: Context, properties: Properties) -> Made:
 def _update_key(context: Context, key_id: str, properties: Properties, _former: Json) -> Made:
     policy = properties.required("KeyPolicy")
     context.call("kms", "put_key_policy", KeyId=key_id, PolicyName="default", Policy=policy)
-    properties.pick("Description", "KeyUsage", "KeySpec", "Tags")
+    properties.pick("Description", "Tags")
     _rotate(context, key_id, properties)
     return _key(key_id)
 

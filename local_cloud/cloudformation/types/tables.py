@@ -54,7 +54,7 @@ def _made(context: Context, name: str) -> Made:
 
 
 def _update(context: Context, name: str, properties: Properties, former: Json) -> Made:
-    properties.pick("TableName", "KeySchema", "Tags", "SSESpecification", "StreamSpecification", "TableClass")
+    properties.pick(*_FIXED, "Tags", "SSESpecification", "StreamSpecification", "TableClass")
     changed = {key: value for key, value in properties.pick(*_CHANGEABLE).items() if former.get(key) != value}
     if changed:
         context.call("dynamodb", "update_table", TableName=name, **changed)

@@ -43,7 +43,6 @@ def _update_queue(context: Context, url: str, properties: Properties, _former: J
     context.call("sqs", "set_queue_attributes", QueueUrl=url, Attributes=attributes)
     if properties.tags():
         context.call("sqs", "tag_queue", QueueUrl=url, Tags=properties.tags())
-    properties.pick("QueueName", "FifoQueue")
     return _queue(url.rsplit("/", 1)[-1], url)
 
 
@@ -86,7 +85,7 @@ def _update_topic(context: Context, arn: str, properties: Properties, _former: J
         if name in properties:
             value = properties[name]
             context.call("sns", "set_topic_attributes", TopicArn=arn, AttributeName=name, AttributeValue=value)
-    properties.pick("TopicName", "FifoTopic", "Tags")
+    properties.pick("Tags")
     return _topic(arn)
 
 

@@ -182,6 +182,18 @@ def test_depth_of_a_queue_is_a_metric(cloud: LocalCloud, eventually: Any) -> Non
     eventually(lambda: alarm.state == "ALARM")
 
 
+def test_missing_topic_is_not_the_fault_of_whoever_puts_data(cloud: LocalCloud) -> None:
+    alarm = Alarm(cloud)
+    client = cloud.client("cloudwatch")
+    topic = client.describe_alarms(AlarmNames=[alarm.name])["MetricAlarms"][0]["AlarmActions"][0]
+    cloud.client("sns").delete_topic(TopicArn=topic)
+
+    alarm.put(1)
+
+    assert alarm.state == "ALARM"
+    assert alarm.mails() == []
+
+
 POINTS = [Point(0.0, value, 1, value, value) for value in (1.0, 2.0, 3.0, 10.0)]
 
 

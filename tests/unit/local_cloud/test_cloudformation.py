@@ -65,7 +65,10 @@ Resources:
   Data:
     Type: AWS::S3::Bucket
     DependsOn: First
-    Properties: {BucketName: strict-bucket, WebsiteConfiguration: {IndexDocument: x}, NotificationConfiguration: {QueueConfigurations: []}}
+    Properties:
+      BucketName: strict-bucket
+      WebsiteConfiguration: {IndexDocument: x}
+      NotificationConfiguration: {QueueConfigurations: []}
 """
     with pytest.raises(DeploymentError) as failure:
         deploy("strict", template)
@@ -118,7 +121,7 @@ Resources:
 """
     deploy("back", good)
 
-    with pytest.raises(DeploymentError, match="UPDATE_ROLLBACK_COMPLETE.*P \\(AWS::SSM::Parameter\\)"):
+    with pytest.raises(DeploymentError, match=r"UPDATE_ROLLBACK_COMPLETE.*P \(AWS::SSM::Parameter\)"):
         deploy("back", bad)
 
     url = f"{cloud.url}/123456789012/back"
@@ -147,8 +150,8 @@ def test_type_that_is_not_known_is_refused_by_name(deploy: Deploy) -> None:
         ("Resources: {Q: {Type: 'AWS::SQS::Queue', DependsOn: Nobody}}", "depends on \\['Nobody'\\]"),
         ("Resources: {Q: {Type: 'AWS::SQS::Queue', Properties: {QueueName: !Ref Nobody}}}", "Nobody"),
         (
-            "Resources: {Q: {Type: 'AWS::SQS::Queue', Properties: {QueueName: !GetAtt T.Nothing}}, T: {Type: 'AWS::SNS::Topic'}}",
-            "Nothing",
+            "Resources: {T: {Type: 'AWS::SNS::Topic'}, Q: {Type: 'AWS::SQS::Queue', Properties: {Tags: !GetAtt T.X}}}",
+            "has no attribute X",
         ),
         (
             "Resources: {Q: {Type: 'AWS::SQS::Queue', Properties: {QueueName: '{{resolve:ssm:x}}'}}}",
@@ -156,8 +159,7 @@ def test_type_that_is_not_known_is_refused_by_name(deploy: Deploy) -> None:
         ),
         ("Parameters: {P: {Type: String}}\nResources: {Q: {Type: 'AWS::SQS::Queue'}}", "\\['P'\\] must have values"),
         (
-            "Resources: {A: {Type: 'AWS::SQS::Queue', Properties: {QueueName: !Ref B}},"
-            " B: {Type: 'AWS::SNS::Topic', Properties: {TopicName: !Ref A}}}",
+            "Resources: {A: {Type: 'AWS::SQS::Queue', DependsOn: B}, B: {Type: 'AWS::SNS::Topic', DependsOn: A}}",
             "Circular dependency between resources: \\['A', 'B'\\]",
         ),
     ],
@@ -260,7 +262,7 @@ def test_bucket_with_objects_resists_its_deletion(cloud: LocalCloud, deploy: Dep
     deploy("full", "Resources: {B: {Type: 'AWS::S3::Bucket', Properties: {BucketName: full-bucket}}}")
     cloud.objects.write("full-bucket", "k", b"x")
 
-    with pytest.raises(DeploymentError, match="DELETE_FAILED.*'B'"):
+    with pytest.raises(DeploymentError, match=r"DELETE_FAILED.*'B'"):
         cloud.delete("full")
 
     cloud.objects.delete("full-bucket", "k")
@@ -276,7 +278,9 @@ Parameters:
   BootstrapVersion: {Type: "AWS::SSM::Parameter::Value<String>", Default: /cdk-bootstrap/hnb659fds/version}
 Rules: {CheckBootstrapVersion: {Assertions: []}}
 Resources:
-  P: {Type: AWS::SSM::Parameter, Properties: {Name: /asset/v, Type: String, Value: !Sub "cdk-hnb659fds-assets-${BootstrapVersion}"}}
+  P:
+    Type: AWS::SSM::Parameter
+    Properties: {Name: /asset/v, Type: String, Value: !Sub "cdk-hnb659fds-assets-${BootstrapVersion}"}
 """
     deploy("assets", template, assets={"code.zip": tmp_path / "code"})
     deploy("assets", template, assets={"code.zip": tmp_path / "code"})

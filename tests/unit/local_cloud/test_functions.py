@@ -265,3 +265,9 @@ def test_function_of_a_missing_role_cannot_run(cloud: LocalCloud, zipped: Callab
             Handler="handler.handler",
             Code={"ZipFile": zipped("x = 1")},
         )
+
+
+@pytest.mark.parametrize("settings", [{"DeadLetterConfig": {"TargetArn": "arn:aws:sqs:x"}}, {"Layers": ["arn:layer"]}])
+def test_setting_that_nobody_carries_out_is_refused(make: Make, settings: dict[str, Any]) -> None:
+    with pytest.raises(ClientError, match="NotSimulatedException"):
+        make("x = 1", **settings)

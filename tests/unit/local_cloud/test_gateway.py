@@ -92,7 +92,7 @@ def test_operation_that_an_owned_service_lacks_is_refused(cloud: LocalCloud) -> 
 
 
 def test_bug_in_a_service_is_a_500_and_its_traceback_is_in_the_log(cloud: LocalCloud) -> None:
-    with pytest.raises(ClientError, match="InternalFailure.*ZeroDivisionError: a bug"):
+    with pytest.raises(ClientError, match=r"InternalFailure.*ZeroDivisionError: a bug"):
         cloud.client("sagemaker").stop_pipeline_execution(PipelineExecutionArn="arn:x", ClientRequestToken="t" * 32)
 
     log = (cloud.root / "cloud.log").read_text()
@@ -125,8 +125,8 @@ def test_what_is_not_simulated_is_refused_in_every_protocol(
 
 def test_unknown_role_cannot_be_assumed_and_a_known_one_gets_its_own_name(cloud: LocalCloud) -> None:
     sts, policy = cloud.client("sts"), json.dumps({"Version": "2012-10-17", "Statement": []})
-    with pytest.raises(ClientError, match="AccessDenied.*role/nobody does not exist"):
-        sts.assume_role(RoleArn="arn:aws:iam::123456789012:role/nobody", RoleSessionName="s")
+    with pytest.raises(ClientError, match=r"AccessDenied.*role/nobody does not exist"):
+        sts.assume_role(RoleArn="arn:aws:iam::123456789012:role/nobody", RoleSessionName="session")
     with pytest.raises(AwsError, match="AccessDenied"):
         cloud.credentials("arn:aws:iam::123456789012:role/nobody", "s")
     arn = cloud.client("iam").create_role(RoleName="somebody", AssumeRolePolicyDocument=policy)["Role"]["Arn"]

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,16 @@ from typing import Any
 import boto3
 import pytest
 
+from local_cloud.__main__ import main
 from local_cloud.account import admin_environment
 
 TEMPLATE = """
 Parameters: {Name: {Type: String}}
 Resources:
   Queue: {Type: AWS::SQS::Queue, Properties: {QueueName: !Ref Name}}
-  Role: {Type: AWS::IAM::Role, Properties: {RoleName: r, AssumeRolePolicyDocument: {Version: 2012-10-17, Statement: []}}}
+  Role:
+    Type: AWS::IAM::Role
+    Properties: {RoleName: r, AssumeRolePolicyDocument: {Version: 2012-10-17, Statement: []}}
   Function:
     Type: AWS::Lambda::Function
     Properties:
@@ -37,19 +41,24 @@ def up(tmp_path: Path, zipped: Callable[[str], bytes]) -> Iterator[Callable[...,
     (tmp_path / "code.zip").write_bytes(zipped(HANDLER))
     started: list[subprocess.Popen[str]] = []
 
-    def start(*arguments: str, through: tuple[str, ...] = ()) -> subprocess.Popen[str]:
+    def start(*arguments: str, through: tuple[str, ...] = (), stdin: int | None = None) -> subprocess.Popen[str]:
         # without the product's own services: this is about the command, and they are tested elsewhere
-        source = "import local_cloud.cloud as c, sys; c.default_services = list; from local_cloud.__main__ import main; sys.exit(main())"
+        source = (
+            "import sys, local_cloud.cloud as cloud; cloud.default_services = list;"
+            "from local_cloud.__main__ import main; sys.exit(main())"
+        )
         template = ["--template", str(tmp_path / "main.template.json"), "--asset", f"code.zip={tmp_path / 'code.zip'}"]
         command = [*through, sys.executable, "-c", source, "up", *template, *arguments]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         started.append(process)
         return process
 
     yield start
     for process in started:
         process.kill()
-        process.communicate()
+        process.wait()
+        for pipe in filter(None, (process.stdin, process.stdout, process.stderr)):
+            pipe.close()
 
 
 def _invoke(endpoint: str) -> int:
@@ -104,29 +113,43 @@ def test_killed_cloud_takes_its_children_along(up: Any, eventually: Any) -> None
 
 
 def test_cloud_stops_when_the_process_that_started_it_is_gone(up: Any, eventually: Any) -> None:
-    shell = up("--parameter", "Name=q", through=("sh", "-c", '"$@" & echo $!; read line; exit 0', "sh"))
+    wait_for_input = '"$@" & echo $!; read line'
+    shell = up("--parameter", "Name=q", through=("sh", "-c", wait_for_input, "sh"), stdin=subprocess.PIPE)
     cloud = int(shell.stdout.readline())
-    shell.stdout.readline()
-    assert _alive(cloud)
+    try:
+        shell.stdout.readline()
+        assert _alive(cloud)
 
-    shell.kill()
+        shell.kill()
 
-    eventually(lambda: not _alive(cloud))
+        eventually(lambda: not _alive(cloud))
+    finally:
+        if _alive(cloud):
+            os.kill(cloud, signal.SIGKILL)
 
 
-def test_template_that_fails_ends_the_command_with_its_reason(up: Any) -> None:
-    process = up()
+@pytest.fixture
+def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("local_cloud.__main__._stop_on_signals", threading.Event)
+    monkeypatch.setattr("local_cloud.cloud.default_services", list)
 
-    output, errors = process.communicate(timeout=60)
 
-    assert process.returncode == 1
+@pytest.mark.usefixtures("in_process")
+def test_template_that_fails_ends_the_command_with_its_reason(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "main.template.json").write_text(TEMPLATE)
+
+    assert main(["up", "--template", str(tmp_path / "main.template.json")]) == 1
+
+    output, errors = capsys.readouterr()
     assert output == ""
     assert "main.template.json" in errors
     assert "['Name'] must have values" in errors
 
 
-def test_malformed_pair_is_a_usage_error(up: Any) -> None:
-    process = up("--asset", "no-equals-sign")
+def test_malformed_pair_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["up", "--asset", "no-equals-sign"])
 
-    assert process.wait(60) == 2
-    assert "not of the form NAME=VALUE" in process.stderr.read()
+    assert "not of the form NAME=VALUE" in capsys.readouterr().err

@@ -16,14 +16,14 @@ def test_contract_holds_for_the_pinned_moto() -> None:
 def test_another_signature_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(moto.sqs.models.Queue, "delete_message", lambda self, receipt_handle, reason: None)
 
-    with pytest.raises(RuntimeError, match="Queue.delete_message takes \\['self', 'receipt_handle', 'reason'\\]"):
+    with pytest.raises(RuntimeError, match=r"Queue.delete_message takes \['self', 'receipt_handle', 'reason'\]"):
         patches.contract()
 
 
 def test_missing_name_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(moto.s3.models.FakeBucket, "get_permission")
 
-    with pytest.raises(RuntimeError, match="FakeBucket.get_permission is missing"):
+    with pytest.raises(RuntimeError, match=r"FakeBucket\.get_permission is missing"):
         patches.contract()
 
 

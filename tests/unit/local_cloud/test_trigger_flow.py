@@ -29,7 +29,11 @@ Resources:
       PolicyDocument:
         Version: 2012-10-17
         Statement:
-          - {Effect: Deny, Principal: "*", Action: "s3:*", Resource: "*", Condition: {Bool: {"aws:SecureTransport": "false"}}}
+          - Effect: Deny
+            Principal: "*"
+            Action: "s3:*"
+            Resource: "*"
+            Condition: {Bool: {"aws:SecureTransport": "false"}}
   Dead: {Type: AWS::SQS::Queue, Properties: {QueueName: flow-dead}}
   Triggers:
     Type: AWS::SQS::Queue
@@ -70,7 +74,9 @@ Resources:
       ManagedPolicyArns: ["arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"]
       Policies:
         - PolicyName: own
-          PolicyDocument: {Version: 2012-10-17, Statement: [{Effect: Allow, Action: "dynamodb:PutItem", Resource: !GetAtt Runs.Arn}]}
+          PolicyDocument:
+            Version: 2012-10-17
+            Statement: [{Effect: Allow, Action: "dynamodb:PutItem", Resource: !GetAtt Runs.Arn}]
   Starter:
     Type: AWS::Lambda::Function
     Properties:

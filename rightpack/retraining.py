@@ -1,0 +1,99 @@
+"""Trainings that drift asks for: at most one per package type and cool-down, however many monitors look at once."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from rightpack.drift import cooled_down
+from rightpack.errors import PlatformError
+from rightpack.layout import Layout, PipelineKind, drift_request_key
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_s3 import S3Client
+
+LOST: Final = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A training to ask for: why, and in the name of which inference run."""
+
+    package_type: str
+    business_date: dt.date
+    run_id: str
+    reason: str
+
+    def to_json(self) -> str:
+        """What is remembered of it."""
+        return json.dumps(
+            {"business_date": self.business_date.isoformat(), "run_id": self.run_id, "reason": self.reason},
+            sort_keys=True,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Retraining:
+    """Remembers requests in the artefact bucket and has the unload function make the drops."""
+
+    s3: S3Client
+    functions: LambdaClient
+    layout: Layout
+
+    def ask(self, requests: Sequence[Request], cool_down_days: int) -> list[str]:
+        """Ask for the trainings that have cooled down, in one call; their package types.
+
+        A request is remembered before the call, so that of two monitors only one makes it.
+
+        Raises:
+            PlatformError: the call was refused; the requests are kept as never made, the next monitor makes them.
+        """
+        claimed = [(r, before) for r in requests if (before := self._claim(r, cool_down_days)) is not None]
+        if claimed:
+            self._call([r for r, _ in claimed], claimed)
+        return [r.package_type for r, _ in claimed]
+
+    def _claim(self, request: Request, days: int) -> str | None:
+        """Remember a request; the text that was there before ("" for none), or None where it may not be made."""
+        before, tag = self._remembered(request.package_type)
+        last = dt.date.fromisoformat(json.loads(before)["business_date"]) if before else None
+        if not cooled_down(last, request.business_date, days):
+            return None
+        condition: dict[str, Any] = {"IfMatch": tag} if tag else {"IfNoneMatch": "*"}
+        try:
+            self._remember(request.package_type, request.to_json(), **condition)
+        except self.s3.exceptions.ClientError as error:
+            if error.response["Error"]["Code"] not in LOST:
+                raise
+            return None  # another monitor was faster, and asks
+        return before
+
+    def _remembered(self, package_type: str) -> tuple[str, str]:
+        try:
+            found = self.s3.get_object(Bucket=self.layout.artefact_bucket, Key=drift_request_key(package_type))
+        except self.s3.exceptions.NoSuchKey:
+            return "", ""
+        return found["Body"].read().decode(), found["ETag"]
+
+    def _remember(self, package_type: str, text: str, **condition: Any) -> None:
+        key = drift_request_key(package_type)
+        self.s3.put_object(Bucket=self.layout.artefact_bucket, Key=key, Body=text.encode(), **condition)
+
+    def _call(self, requests: Sequence[Request], claimed: Sequence[tuple[Request, str]]) -> None:
+        event = {
+            "pipeline": PipelineKind.TRAINING.value,
+            "mode": "weekly",
+            "business_date": requests[0].business_date.isoformat(),
+            "package_types": [r.package_type for r in requests],
+        }
+        name = self.layout.function("unload")
+        try:
+            self.functions.invoke(FunctionName=name, InvocationType="Event", Payload=json.dumps(event).encode())
+        except self.functions.exceptions.ClientError as error:
+            for request, before in claimed:
+                self._remember(request.package_type, before)
+            raise PlatformError(f"Function {name} could not be asked for a training: {error}") from error
