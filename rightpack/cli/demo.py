@@ -20,6 +20,9 @@ from rightpack.layout import split_uri
 from rightpack.ledger import Run
 from rightpack.settings import Settings
 
+Targets = Annotated[
+    list[str] | None, typer.Option("--json", help="Write the facts to this file; - for standard output. Repeatable.")
+]
 BAD_TYPE = "paper-bag"
 RUN_TIMEOUT_SECONDS = 1800.0
 ALARM_SECONDS = 15.0
@@ -58,12 +61,13 @@ def demo(
     products: Annotated[int, typer.Option(help="Products in the first week.")] = 20_000,
     n_weeks: Annotated[int, typer.Option("--weeks", help="Weeks to play; the last one brings bad labels.")] = 3,
     seed: Annotated[int, typer.Option(help="The same seed gives the same models and predictions.")] = 7,
-    json: Annotated[str, typer.Option("--json", help="Write the facts to this file; - for standard output.")] = "",
+    json: Targets = None,
     state: Annotated[Path | None, typer.Option(help="Folder for job folders, logs and mail.")] = None,
     reports: Annotated[Path, typer.Option(help="Folder for the HTML reports.")] = Path("out/reports"),
 ) -> None:
     """Play weekly trainings, a monthly and daily inferences of a generated shop, end to end, on this machine."""
     started = time.monotonic()
+    output.leave_stdout_to(json)
     settings = Settings.load("dev")
     drift = Drift(bad_labels=BadLabels(n_weeks - 1, BAD_TYPE, 1.0)) if n_weeks > 1 else Drift()
     shop = weeks.catalogue(settings, seed=seed, products=products, drift=drift)
@@ -77,10 +81,7 @@ def demo(
         found["reports"] = [str(path) for path in save_reports(stage, found, reports)]
         found["query"] = stage.data_api.rows(QUESTION.strip())
     found["seconds"] = round(time.monotonic() - started, 1)
-    if json != "-":
-        show(found)
-    if json:
-        output.write_json(found, json)
+    output.present(found, json, show)
     raise typer.Exit(verdict(found, n_weeks))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +61,19 @@ def models_table(models: Iterable[Mapping[str, Any]]) -> None:
 def rows_table(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
     """Rows of a query."""
     table(title, list(rows[0]) if rows else ["(no rows)"], ([*row.values()] for row in rows))
+
+
+def leave_stdout_to(targets: Sequence[str] | None) -> None:
+    """Talk to people on standard error where standard output is wanted for JSON."""
+    console.stderr = "-" in (targets or ())
+
+
+def present(facts: dict[str, Any], targets: Sequence[str] | None, show: Callable[[dict[str, Any]], None]) -> None:
+    """Show facts to people unless they go to standard output, and write them to every target."""
+    if "-" not in (targets or ()):
+        show(facts)
+    for target in targets or ():
+        write_json(facts, target)
 
 
 def write_json(facts: object, target: str) -> None:

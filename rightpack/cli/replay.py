@@ -107,11 +107,12 @@ def replay(
     labels: Annotated[Path, typer.Option(help="CSV or Parquet of labels: product, unsuitable 0/1, observed_at.")],
     from_: Annotated[str, typer.Option("--from", help="First day of the first week.")],
     n_weeks: Annotated[int, typer.Option("--weeks")] = 12,
-    json: Annotated[str, typer.Option("--json", help="Write the facts to this file; - for standard output.")] = "",
+    json: demo.Targets = None,
     reports: Annotated[Path, typer.Option(help="Folder for the HTML reports.")] = Path("out/replay"),
 ) -> None:
     """Replay real weeks: weekly drops and trainings on real feedback, then every real product scored and loaded."""
     started = time.monotonic()
+    output.leave_stdout_to(json)
     begin = dt.date.fromisoformat(from_)
     with embedded_cloud("dev") as cloud:
         stage = Stage.connect("dev", read_toml(CONFIG_FOLDER / "replay.toml"))
@@ -129,10 +130,7 @@ def replay(
         "pooled_roc_auc": played.pooled(),
         "seconds": round(time.monotonic() - started, 1),
     }
-    if json != "-":
-        _show(found)
-    if json:
-        output.write_json(found, json)
+    output.present(found, json, _show)
     raise typer.Exit(0 if all(run["status"] == "Completed" for run in found["runs"]) else 1)
 
 
