@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 import subprocess
 import sys
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.progress import track
 
 from rightpack.cli import facts, output, upload, waiting
 from rightpack.cli.embedded import PROJECT, embedded_cloud
@@ -37,13 +38,18 @@ def up(
     stage: StageName = "dev",
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 4566,
     state: Annotated[Path | None, typer.Option(help="Folder for job folders, logs and mail.")] = None,
+    json: Json = "",
 ) -> None:
     """Run the embedded AWS with the committed templates deployed, until Ctrl-C."""
     with embedded_cloud(stage, root=state, port=port) as cloud:
         upload.migrate(Stage.connect(stage))
+        output.leave_stdout_to([json])
         output.console.print(f"Ready: state, logs and mail in {cloud.root}\n")
-        for name, value in cloud.environment().items():
-            typer.echo(f"export {name}={value}")
+        if json:
+            output.write_json({"environment": cloud.environment(), "state": cloud.root}, json)
+        if json != "-":
+            for name, value in cloud.environment().items():
+                typer.echo(f"export {name}={value}")
         try:
             while True:
                 _sleep_until_interrupted()
@@ -83,13 +89,13 @@ def drop(
         event["package_types"] = package_type
     drops = waiting.request_drops(connected, event)
     if not wait:
-        for started in drops:
-            output.console.print(f"Unloading to s3://{connected.layout.data_bucket}/{started.prefix}")
+        uris = [f"s3://{connected.layout.data_bucket}/{started.prefix}" for started in drops]
+        _show([{"unloading to": uri} for uri in uris], json, lambda rows: output.rows_table("Drops", rows))
         return
-    found = [facts.run_facts(connected, run) for run in waiting.await_runs(connected, drops, timeout=86400)]
-    output.runs_table(found)
-    if json:
-        output.write_json(found, json)
+    with output.console.status("Waiting for the runs to end"):
+        ended = waiting.await_runs(connected, drops, timeout=86400)
+    found = [facts.run_facts(connected, run) for run in ended]
+    _show(found, json, output.runs_table)
     raise typer.Exit(0 if all(run["status"] == "Completed" for run in found) else 1)
 
 
@@ -147,13 +153,15 @@ def sql(
 
 def render(
     check: Annotated[bool, typer.Option(help="Only compare with the committed files.")] = False,
+    json: Json = "",
 ) -> None:
     """Render the pipeline definitions (needs the `pipelines` extra)."""
     options = ["--check"] if check else []
-    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
-    done = subprocess.run(
-        [sys.executable, "-m", "pipelines.render", *options], cwd=PROJECT, env=environment, check=False
-    )
+    with output.console.status("Rendering with the SageMaker SDK"):
+        done = subprocess.run([sys.executable, "-m", "pipelines.render", *options], cwd=PROJECT, check=False)
+    definitions = sorted((PROJECT / "pipelines" / "definitions").glob("*.json"))
+    found = [{"definition": str(path.relative_to(PROJECT)), "fresh": done.returncode == 0} for path in definitions]
+    _show(found, json, lambda rows: output.rows_table("Definitions", rows))
     raise typer.Exit(done.returncode)
 
 
@@ -164,6 +172,7 @@ def generate(
     seed: Annotated[int, typer.Option(help="The same seed and week give the same rows.")] = 7,
     out: Annotated[Path | None, typer.Option(help="Write Parquet files here instead of loading the warehouse.")] = None,
     stage: StageName = "dev",
+    json: Json = "",
 ) -> None:
     """Generate a catalogue with feedback, week by week, and load it into the warehouse."""
     from rightpack.cli import weeks as weekly
@@ -171,14 +180,15 @@ def generate(
     settings = Settings.load(stage)
     catalogue = weekly.catalogue(settings, seed=seed, products=products)
     connected = None if out else Stage.connect(stage)
-    for week in range(first_week, first_week + weeks):
+    made = []
+    for week in track(range(first_week, first_week + weeks), "Weeks", console=output.console, transient=True):
         with tempfile.TemporaryDirectory() as scratch:
             paths = weekly.write_week(catalogue, week, out or Path(scratch), settings)
-            words = f"{sum(map(len, paths.values()))} files"
+            rows = {name: sum(map(upload.rows_of, files)) for name, files in paths.items()}
             if connected:
-                rows = weekly.load_week(connected, paths)
-                words = ", ".join(f"{count:,} rows of {name}" for name, count in rows.items())
-        output.console.print(f"Week {week}: {words}")
+                weekly.load_week(connected, paths)
+        made.append({"week": week, **rows})
+    _show(made, json, lambda rows: output.rows_table("Generated rows", rows))
 
 
 def load_products(
@@ -186,9 +196,10 @@ def load_products(
     mapping: Annotated[Path | None, typer.Option(help="TOML: your column names, constants and units.")] = None,
     stage: StageName = "dev",
     config: Overrides = None,
+    json: Json = "",
 ) -> None:
     """Load your own products."""
-    _load("products", file, mapping, Stage.connect(stage, overrides_of(config)))
+    _load("products", file, mapping, Stage.connect(stage, overrides_of(config)), json)
 
 
 def load_labels(
@@ -196,22 +207,21 @@ def load_labels(
     mapping: Annotated[Path | None, typer.Option(help="TOML: your column names, constants and units.")] = None,
     stage: StageName = "dev",
     config: Overrides = None,
+    json: Json = "",
 ) -> None:
     """Load your own labels: product, package type, suitable or not, when observed."""
-    _load("labels", file, mapping, Stage.connect(stage, overrides_of(config)))
+    _load("labels", file, mapping, Stage.connect(stage, overrides_of(config)), json)
 
 
-def _load(table: str, file: Path, mapping: Path | None, stage: Stage) -> None:
+def _load(table: str, file: Path, mapping: Path | None, stage: Stage, json: str) -> None:
     from processing.intake import ColumnMapping
     from rightpack.cli import own_data
 
     if not file.exists():
         raise SettingsError(f"There is no file {file}.")
     columns = ColumnMapping.from_toml(mapping) if mapping else ColumnMapping()
-    loaded = own_data.load(stage, table, file, columns)
-    output.console.print(f"{loaded.rows:,} rows loaded into {table}.")
+    with output.console.status(f"Loading {file.name}"):
+        loaded = own_data.load(stage, table, file, columns)
+    _show([{"table": table, **asdict(loaded)}], json, lambda rows: output.rows_table("Loaded", rows))
     if loaded.quarantined:
-        output.console.print(
-            f"[red]{loaded.quarantined:,} rows could not be used[/red]; each with its reason in {loaded.quarantine_uri}"
-        )
         raise typer.Exit(3)

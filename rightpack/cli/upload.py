@@ -26,7 +26,7 @@ def load_parts(stage: Stage, table: str, parts: Sequence[Path]) -> int:
 
     The place in S3 is the content's own digest, so loading the same files again reads the same objects.
     """
-    kept = [part for part in parts if pq.read_metadata(part).num_rows]
+    kept = [part for part in parts if rows_of(part)]
     if not kept:
         return 0
     digest = _digest(*(part.read_bytes() for part in kept))
@@ -41,10 +41,15 @@ def load_parts(stage: Stage, table: str, parts: Sequence[Path]) -> int:
     return sum(f.record_count or 0 for f in files)
 
 
+def rows_of(part: Path) -> int:
+    """Rows of a Parquet file."""
+    return int(pq.read_metadata(part).num_rows)
+
+
 def _upload(stage: Stage, part: Path, key: str) -> FileEntry:
     bucket = stage.layout.data_bucket
     stage.client("s3").upload_file(str(part), bucket, key)
-    return FileEntry(f"s3://{bucket}/{key}", part.stat().st_size, pq.read_metadata(part).num_rows)
+    return FileEntry(f"s3://{bucket}/{key}", part.stat().st_size, rows_of(part))
 
 
 def _digest(*contents: bytes) -> str:
