@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -21,6 +22,9 @@ PASSED = frozenset(
     {"s3", "sqs", "sns", "events", "lambda", "iam", "sts", "logs", "monitoring", "dynamodb", "ssm", "secretsmanager"}
     | {"kms", "scheduler", "tagging", "ecr"}
 )
+
+#: moto checks a condition and writes in two steps; DynamoDB promises that nobody comes between.
+ATOMIC = frozenset({"dynamodb"})
 
 Guard = Callable[[Call, Json], None]
 Observer = Callable[[Call, int], None]
@@ -55,6 +59,7 @@ class Gateway:
         self._guards: dict[tuple[str, str], Guard] = {}
         self._routes: dict[str, Route] = {}
         self._internal: dict[str, Internal] = {}
+        self._alone = threading.Lock()
         self.observers: list[Observer] = []
 
     def own(self, service: Service) -> None:
@@ -114,7 +119,8 @@ class Gateway:
         check = self._guards.get((call.service, call.action))
         if check is not None:
             check(call, request.parameters())
-        return self._moto(request)
+        with self._alone if call.service in ATOMIC else nullcontext():
+            return self._moto(request)
 
     def _operation(self, call: Call) -> Operation | None:
         owned = self._services.get(call.service)
