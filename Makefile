@@ -16,7 +16,7 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check lint lock render synth clean
+.PHONY: help bench-gate install demo test check lint lock render synth clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,6 +41,9 @@ demo: $(VENV)/.run ## three weeks of trainings and inferences on this machine; A
 
 test: $(VENV)/.all ## the whole test suite
 	$(BIN)/python -m pytest $(ARGS)
+
+bench-gate: $(VENV)/.all ## how often the gate raises a false alarm, and what it misses: 200 simulated weeks, a concept drift
+	$(BIN)/python -m benchmarks.gate_weeks --json out/bench-gate.json $(ARGS)
 
 check: lint test ## everything a change must pass
 

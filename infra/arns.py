@@ -51,6 +51,10 @@ class Arns:
         """The topic of notices."""
         return self.arn("sns", self.layout.named("notices"))
 
+    def function(self, name: str) -> str:
+        """A Lambda function, e.g. `unload`."""
+        return self.arn("lambda", f"function:{self.layout.function(name)}")
+
     def pipeline(self, kind: PipelineKind) -> str:
         """A pipeline."""
         return self.arn("sagemaker", f"pipeline/{self.layout.pipeline(kind)}")

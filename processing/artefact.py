@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import json
 import tarfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
@@ -21,6 +22,8 @@ CARD: Final = "card.json"
 VERSION: Final = 1
 LARGEST_BYTES: Final = 4 * 1024**3
 MOST_FILES: Final = 10_000
+TEXT: Final = frozenset({".json", ".txt"})
+NOT_TEXT: Final = "which is no text or JSON file (*.txt, *.json); a model must not bring code along."
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +92,15 @@ def read_index(folder: Path) -> tuple[list[Entry], list[str]]:
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InternalError(f"{folder.name}/{INDEX} is not the index of a model artefact: {error!r}") from error
     for entry in entries:
-        if PurePosixPath(str(entry.directory)).name != entry.directory:
+        if entry.directory in {"", ".."} or PurePosixPath(str(entry.directory)).name != entry.directory:
             raise InternalError(f"{INDEX} names a folder outside of the artefact: {entry.directory!r}.")
     return entries, [str(name) for name in raw.get("left_out", [])]
+
+
+def check_text(folder: Path) -> None:
+    """InternalError names a file of a saved model that `unpack` would refuse later."""
+    for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix not in TEXT):
+        raise InternalError(f"The architecture wrote {path.relative_to(folder).as_posix()!r}, {NOT_TEXT}")
 
 
 def pack(folder: Path, target: Path) -> None:
@@ -109,12 +118,13 @@ def pack(folder: Path, target: Path) -> None:
 
 
 def unpack(archive: Path, folder: Path) -> Path:
-    """Extract a `model.tar.gz` that holds plain files only; DataError says what else is in it."""
+    """Extract a `model.tar.gz` that holds plain text and JSON files only; DataError says what else is in it."""
     try:
         with tarfile.open(archive, mode="r:gz") as opened:
             members = _safe_members(opened)
+            _check_sum(archive)
             opened.extractall(folder, members=members, filter="data")
-    except (tarfile.TarError, EOFError, OSError) as error:
+    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
         raise DataError(f"{archive.name} is not a whole tar.gz: {error}") from error
     return folder
 
@@ -125,8 +135,17 @@ def _safe_members(opened: tarfile.TarFile) -> list[tarfile.TarInfo]:
         path = PurePosixPath(member.name)
         if path.is_absolute() or ".." in path.parts or not (member.isfile() or member.isdir()):
             raise DataError(f"The model artefact holds {member.name!r}, which is no plain file inside of it.")
+        if member.isfile() and path.suffix not in TEXT:
+            raise DataError(f"The model artefact holds {member.name!r}, {NOT_TEXT}")
         total += member.size
         members.append(member)
         if total > LARGEST_BYTES or len(members) > MOST_FILES:
             raise DataError(f"The model artefact is larger than {LARGEST_BYTES} bytes or {MOST_FILES} files.")
     return members
+
+
+def _check_sum(archive: Path) -> None:
+    """Read to the end, where gzip keeps the checksum; tar stops before and would take a damaged file for whole."""
+    with gzip.open(archive) as stream:
+        while stream.read(1024**2):
+            pass

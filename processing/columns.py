@@ -28,7 +28,13 @@ SIDES: Final = ("length_cm", "width_cm", "height_cm")
 MASS: Final = "weight_g"
 PRICE: Final = "price"
 LIQUID: Final = "is_liquid"
-RESERVED: Final = frozenset({PRODUCT, ROW, LABEL_ID, LABEL, WEIGHT, MOMENT})
+COUNTS: Final = (
+    "earlier_units",
+    "earlier_bad",
+    "recent_units",
+    "recent_bad",
+)  # shipments and damage, lately and before
+RESERVED: Final = frozenset({PRODUCT, ROW, LABEL_ID, LABEL, WEIGHT, MOMENT, *COUNTS})
 
 
 class Kind(StrEnum):
@@ -85,6 +91,7 @@ def training_columns(features: Features) -> tuple[Column, ...]:
         Column(LABEL, Kind.LABEL),
         Column(WEIGHT, Kind.WEIGHT),
         Column(MOMENT, Kind.MOMENT),
+        *(Column(name, Kind.NUMBER, required=False) for name in COUNTS),
         *feature_columns(features),
     )
 

@@ -22,7 +22,7 @@ UNBOUNDED: Final = 1e9  # what a package type's limit is when nobody set one
 class Dimensions:
     """What is known of products: `sides` [products, 3] longest first in cm, `mass` in g, `price`; NaN is unknown.
 
-    `liquid` is 1, 0 or NaN.
+    `liquid` is 1, 0 or NaN. Unknown sides come last, so that a known one that is too long for a type still counts.
     """
 
     sides: FloatArray
@@ -34,8 +34,7 @@ class Dimensions:
     def of(cls, table: pa.Table) -> Self:
         """Read the columns that `table` has; what is absent, not finite or not above 0 is unknown."""
         sides = np.stack([_positive(_numbers(table, name)) for name in SIDES], axis=1)
-        sides[np.isnan(sides).any(axis=1)] = np.nan
-        ordered = np.sort(sides, axis=1)[:, ::-1]
+        ordered = -np.sort(-sides, axis=1)
         price = _numbers(table, PRICE)
         price[price < 0] = np.nan
         return cls(ordered, _positive(_numbers(table, MASS)), price, _numbers(table, LIQUID))

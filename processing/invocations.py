@@ -120,7 +120,7 @@ def _read_body(environ: Mapping[str, Any]) -> pa.Table:
         raise BadRequestError(message, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     try:
         return pq.read_table(pa.BufferReader(body), use_threads=False) if kind == PARQUET else _from_csv(body)
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowInvalid, UnicodeDecodeError, OSError) as error:
         raise BadRequestError(f"The body is not readable {kind}: {error}") from error
 
 

@@ -16,7 +16,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from processing.columns import LABEL, LABEL_ID, MOMENT, PRODUCT, ROW, WEIGHT, training_columns
+from processing.columns import COUNTS, LABEL, LABEL_ID, MOMENT, PRODUCT, ROW, WEIGHT, training_columns
+from processing.damage import damage_counts
 from processing.drops import read_drop
 from processing.job import Job, Record, parse_arguments, run_step
 from processing.profiling import dates, label_counts, summarise
@@ -55,9 +56,10 @@ def run(job: Job, arguments: Arguments) -> None:
     columns = training_columns(settings.features)
     drop = read_drop(job.input("data"), DropData(arguments.data_uri, arguments.manifest_uri), columns)
     record.read("data", job.input("data"), drop.table.num_rows)
-    prepared = prepare(drop.table, settings.split)
-    profile = _profile(arguments, prepared)
-    profile |= {"files": drop.files, "columns": summarise(drop.table, columns)}
+    counted = [name for name in COUNTS if name in drop.table.column_names]
+    prepared = prepare(drop.table.drop_columns(counted), settings.split)
+    profile = {**_profile(arguments, prepared), "damage": damage_counts(drop.table)}
+    profile |= {"files": drop.files, "columns": summarise(prepared.train, columns)}
     _write(job, settings, prepared, record)
     folder = job.output("profile")
     (folder / "profile.json").write_text(json.dumps(profile, indent=1, sort_keys=True))

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from processing.architectures.base import Architecture, resolve
 from processing.architectures.calibration import Calibration
-from processing.artefact import Card, Entry, read_index
+from processing.artefact import Card, Entry, check_text, read_index
 from processing.columns import PRODUCT, ROW
 from processing.features.encoder import Encoder
 from processing.features.expressions import FloatArray
@@ -36,11 +36,15 @@ class Scorer:
         return chances
 
     def save(self, folder: Path) -> None:
-        """Write the model's folder; the card, which says that it is complete, comes last."""
+        """Write the model's folder; the card, which says that it is complete, comes last.
+
+        InternalError where the architecture wrote something else than text and JSON.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         self.encoder.save(folder)
         self.model.save(folder)
         self.calibration.save(folder)
+        check_text(folder)
         self.card.save(folder)
 
     @classmethod

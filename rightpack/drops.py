@@ -119,8 +119,8 @@ class DropMaker:
             query = warehouse.inference_rows(request.mode, request.business_date, features, schema=schema)
         else:
             type_and_date = (request.package_type, request.business_date)
-            before = warehouse.derive_labels(*type_and_date, settings.labels, schema=schema)
-            query = warehouse.training_rows(*type_and_date, features, schema=schema)
+            before = warehouse.derive_labels(*type_and_date, settings)
+            query = warehouse.training_rows(*type_and_date, features, schema=schema, labels=settings.labels)
         prefix = f"{data_uri(self.layout, request)}part_"
         return [*before, warehouse.unload(query, prefix, self.layout.warehouse_role_arn)]
 

@@ -25,7 +25,7 @@ GAINS: Final = frozenset({"roc_auc", "pr_auc_unsuitable"})
 CIRCUMSTANCES: Final[Mapping[str, str]] = {
     "label_shift": "no earlier model to compare with",
     "rows_ratio": "no earlier model to compare with",
-    "damage_ratio": "the drop has no counts of shipments",
+    "damage_ratio": "no earlier model to compare with, or no counts of shipments",
     "feature_drift": "no baseline to compare with",
     "cost_saving": "no evidence on costs",
 }

@@ -50,8 +50,8 @@ class Run:
     state: RunState
     created_at: str
     updated_at: str
-    trigger_uri: str
-    trigger_version: str
+    trigger_uri: str = ""
+    trigger_version: str = ""
     mode: str = ""
     business_date: str = ""
     package_type: str = ""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -44,18 +43,18 @@ class Retraining:
     functions: LambdaClient
     layout: Layout
 
-    def ask(self, requests: Sequence[Request], cool_down_days: int) -> list[str]:
-        """Ask for the trainings that have cooled down, in one call; their package types.
+    def ask(self, request: Request, cool_down_days: int) -> bool:
+        """Ask for a training unless one was asked for within the cool-down; whether this call did.
 
-        A request is remembered before the call, so that of two monitors only one makes it.
+        A request is remembered before it is made, so that of two monitors only one makes it.
 
         Raises:
-            PlatformError: the call was refused; the requests are kept as never made, the next monitor makes them.
+            PlatformError: the function could not be called; the request counts as never made, so the next monitor can.
         """
-        claimed = [(r, before) for r in requests if (before := self._claim(r, cool_down_days)) is not None]
-        if claimed:
-            self._call([r for r, _ in claimed], claimed)
-        return [r.package_type for r, _ in claimed]
+        before = self._claim(request, cool_down_days)
+        if before is not None:
+            self._call(request, before)
+        return before is not None
 
     def _claim(self, request: Request, days: int) -> str | None:
         """Remember a request; the text that was there before ("" for none), or None where it may not be made."""
@@ -83,17 +82,16 @@ class Retraining:
         key = drift_request_key(package_type)
         self.s3.put_object(Bucket=self.layout.artefact_bucket, Key=key, Body=text.encode(), **condition)
 
-    def _call(self, requests: Sequence[Request], claimed: Sequence[tuple[Request, str]]) -> None:
+    def _call(self, request: Request, before: str) -> None:
         event = {
             "pipeline": PipelineKind.TRAINING.value,
             "mode": "weekly",
-            "business_date": requests[0].business_date.isoformat(),
-            "package_types": [r.package_type for r in requests],
+            "business_date": request.business_date.isoformat(),
+            "package_types": [request.package_type],
         }
         name = self.layout.function("unload")
         try:
             self.functions.invoke(FunctionName=name, InvocationType="Event", Payload=json.dumps(event).encode())
         except self.functions.exceptions.ClientError as error:
-            for request, before in claimed:
-                self._remember(request.package_type, before)
+            self._remember(request.package_type, before)
             raise PlatformError(f"Function {name} could not be asked for a training: {error}") from error

@@ -59,7 +59,16 @@ class Labels:
     """When feedback says that a product suits a type: posterior damage rate at most `damage_limit`.
 
     The posterior is `(bad / reporting_rate + prior_bad) / (shipped + prior_shipped)`; with fewer than `minimum_shipped`
-    units and no laboratory test the product stays unlabelled for that type.
+    units and no laboratory test the product stays unlabelled for that type. Damage of the newest `recent_days` is
+    counted apart, and the gate compares it with what was known before.
+
+    What suits a product suits it in every stronger type that it fits, and what does not suit does not in any weaker
+    one: such labels, where a product has none of its own, weigh `propagated_weight` (0: there are none).
+
+    Shops try a type on products for which it seems right. `packaging_labels.propensity` is the share of products that
+    were tried, by the category and weight band of `gate.slicing`; a cell counts as if `propensity_prior` more products
+    had the share of all. A label weighs the share of all over its propensity, at most `max_propensity_weight` and at
+    least one over that; 1 leaves every weight at 1.
     """
 
     damage_limit: float = 0.02
@@ -67,6 +76,19 @@ class Labels:
     prior_bad: float = 0.3
     prior_shipped: float = 15.0
     minimum_shipped: int = 8
+    recent_days: int = 14
+    propagated_weight: float = 0.25
+    propensity_prior: float = 20.0
+    max_propensity_weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Check what types alone cannot say."""
+        if not 0 <= self.propagated_weight <= 1:
+            raise SettingsError(f"labels.propagated_weight is {self.propagated_weight}; it lies between 0 and 1.")
+        if self.propensity_prior <= 0:
+            raise SettingsError(f"labels.propensity_prior is {self.propensity_prior}; it must be above 0.")
+        if self.max_propensity_weight < 1:
+            raise SettingsError(f"labels.max_propensity_weight is {self.max_propensity_weight}; it is at least 1.")
 
 
 @dataclass(frozen=True, slots=True)

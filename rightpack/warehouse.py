@@ -15,8 +15,8 @@ from string import Template
 from typing import Final
 
 from rightpack.errors import SettingsError
-from rightpack.packaging import PackageType
-from rightpack.settings import Features, Labels, Settings
+from rightpack.packaging import UNBOUNDED, PackageType
+from rightpack.settings import Features, Labels, Settings, Slicing
 
 IDENTIFIER: Final = re.compile(r"[a-z_][a-z0-9_]{0,126}")
 CORE_PRODUCT_COLUMNS: Final = (
@@ -33,6 +33,7 @@ FEEDBACK_COLUMNS: Final = (
     ("feedback_id", "VARCHAR(64)"),
     ("product_id", "VARCHAR(64)"),
     ("package_type", "VARCHAR(41)"),
+    ("package_type_version", "INTEGER"),
     ("source", "VARCHAR(24)"),
     ("n_units", "INTEGER"),
     ("n_bad", "INTEGER"),
@@ -43,11 +44,13 @@ LABEL_COLUMNS: Final = (
     ("label_id", "VARCHAR(128)"),
     ("product_id", "VARCHAR(64)"),
     ("package_type", "VARCHAR(41)"),
+    ("package_type_version", "INTEGER"),
     ("suitable", "SMALLINT"),
     ("weight", "DOUBLE PRECISION"),
     ("source", "VARCHAR(24)"),
     ("observed_at", "TIMESTAMP"),
 )
+DERIVED_SOURCES: Final = ("lab_test", "andon", "feedback", "propagated")  # labels that `derive_labels` replaces
 
 Columns = Sequence[tuple[str, str]]
 
@@ -107,16 +110,24 @@ def schema_statements(settings: Settings) -> list[str]:
         f"{name} {kind}{' NOT NULL' if name == 'product_id' else ''}"
         for name, kind in product_columns(settings.features)
     )
-    found = statements("schema", schema=schema, product_columns=columns)
+    names = ", ".join(name for name, _ in product_columns(settings.features))
+    found = statements("schema", schema=schema, product_columns=columns, product_names=names)
     return found + [s for t in settings.package_types for s in _package_type(schema, t)]
 
 
 def _package_type(schema: str, package_type: PackageType) -> list[str]:
+    length, width, height = sorted(package_type.max_sides_cm, reverse=True)
     return statements(
         "set_package_type",
         schema=schema,
         package_type=quoted(package_type.name),
+        version=quoted(package_type.version),
         rank=quoted(package_type.rank),
+        max_length_cm=quoted(length),
+        max_width_cm=quoted(width),
+        max_height_cm=quoted(height),
+        max_weight_g=quoted(package_type.max_weight_g),
+        allows_liquid=quoted(int(package_type.allows_liquid)),
         trained=quoted(int(package_type.trained)),
         cushion_mm=quoted(package_type.cushion_mm),
         cost_fixed=quoted(package_type.cost_fixed),
@@ -127,19 +138,20 @@ def _package_type(schema: str, package_type: PackageType) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table that people load: its key and the column that tells which of two rows is newer."""
+    """A table that people load: its key, the column that tells which row is newer, whether old rows are kept."""
 
     name: str
     columns: Columns
     key: str
     newest: str
     append_only: bool = False
+    has_history: bool = False
 
 
 def table_named(name: str, settings: Settings) -> Table:
     """The loadable table called `products`, `labels` or `feedback`."""
     tables = {
-        "products": Table("products", product_columns(settings.features), "product_id", "updated_at"),
+        "products": Table("products", product_columns(settings.features), "product_id", "updated_at", has_history=True),
         "labels": Table("packaging_labels", LABEL_COLUMNS, "label_id", "observed_at"),
         "feedback": Table("packaging_feedback", FEEDBACK_COLUMNS, "feedback_id", "ingested_at", append_only=True),
     }
@@ -147,34 +159,83 @@ def table_named(name: str, settings: Settings) -> Table:
 
 
 def copy_rows(table: Table, manifest: str, *, schema: str, role: str) -> list[str]:
-    """Load the files of a COPY manifest: append raw events, replace rows of the same key otherwise."""
+    """Load the files of a COPY manifest: append raw events, replace rows of the same key otherwise.
+
+    Products that change are kept as they were in `products_history`.
+    """
     names = ", ".join(identifier(name) for name, _ in table.columns)
     parts = {"schema": identifier(schema), "table": identifier(table.name), "columns": names}
     parts |= {"manifest": quoted(manifest), "role": quoted(role)}
     if table.append_only:
         return statements("append_rows", **parts)
-    return statements("upsert_rows", **parts, key=identifier(table.key), newest=identifier(table.newest))
+    parts |= {"key": identifier(table.key), "newest": identifier(table.newest)}
+    history = _keep_history(table, schema) if table.has_history else ""
+    return statements("upsert_rows", **parts, history=history)
 
 
-def derive_labels(package_type: str, as_of: dt.date, labels: Labels, *, schema: str) -> list[str]:
-    """Turn the feedback known at the end of `as_of` into labels of one package type."""
+def _keep_history(table: Table, schema: str) -> str:
+    """Statement that files the old version of each product that the staged rows change."""
+    names = [identifier(name) for name, _ in table.columns]
+    times = {name for name, _ in PRODUCT_TIMES}
+    values = [name for name in names if name not in times and name != table.key]
+    same = " AND ".join(f"(p.{n} = s.{n} OR (p.{n} IS NULL AND s.{n} IS NULL))" for n in values)
+    old = ", ".join(f"p.{name}" for name in names)
+    filled = statements("keep_history", schema=schema, columns=", ".join(names), old_columns=old, same=same)
+    return f"{filled[0]};\n\n"
+
+
+def derive_labels(package_type: str, as_of: dt.date, settings: Settings) -> list[str]:
+    """Turn the feedback known at the end of `as_of` into labels of one package type.
+
+    A failed laboratory test counts first, then an andon since the last passed test, then the posterior of shipments;
+    what other types tell about products without a label of their own comes last (`labels.propagated_weight`).
+    """
+    labels = settings.labels
     return statements(
         "derive_labels",
-        schema=identifier(schema),
+        schema=identifier(settings.warehouse.schema),
         package_type=quoted(package_type),
         as_of=quoted(as_of),
-        damage_limit=quoted(labels.damage_limit),
-        reporting_rate=quoted(labels.reporting_rate),
-        prior_bad=quoted(labels.prior_bad),
-        prior_shipped=quoted(labels.prior_shipped),
-        minimum_shipped=quoted(labels.minimum_shipped),
+        derived=", ".join(quoted(source) for source in DERIVED_SOURCES),
+        unbounded=quoted(UNBOUNDED),
+        **_rule(labels),
+        **_cells(settings.gate.slicing, settings.features),
     )
 
 
-def training_rows(package_type: str, as_of: dt.date, features: Features, *, schema: str) -> str:
-    """Query for all labelled rows of a package type known at the end of `as_of`."""
-    columns = ", ".join(f"p.{identifier(name)}" for name in features.raw)
-    parts = {"schema": identifier(schema), "columns": columns}
+def _rule(labels: Labels) -> dict[str, str]:
+    return {
+        "damage_limit": quoted(labels.damage_limit),
+        "reporting_rate": quoted(labels.reporting_rate),
+        "prior_bad": quoted(labels.prior_bad),
+        "prior_shipped": quoted(labels.prior_shipped),
+        "minimum_shipped": quoted(labels.minimum_shipped),
+        "propagated_weight": quoted(labels.propagated_weight),
+        "propensity_prior": quoted(labels.propensity_prior),
+        "least_weight": quoted(1 / labels.max_propensity_weight),
+        "greatest_weight": quoted(labels.max_propensity_weight),
+    }
+
+
+def _cells(slicing: Slicing, features: Features) -> dict[str, str]:
+    """Category and weight band as the gate slices them; a shop without the category column has bands alone."""
+    known = {name for name, _ in product_columns(features)}
+    category = identifier(slicing.category) if slicing.category in known else quoted("")
+    bands = [f"WHEN c.weight_g < {quoted(edge)} THEN {place}" for place, edge in enumerate(slicing.weight_edges)]
+    last = f"WHEN c.weight_g IS NOT NULL THEN {len(bands)}"
+    return {"category": category, "bands": " ".join([*bands, last])}
+
+
+def training_rows(
+    package_type: str, as_of: dt.date, features: Features, *, schema: str, labels: Labels | None = None
+) -> str:
+    """Query for all labelled rows of a package type known at the end of `as_of`, with counts of reported damage.
+
+    Features are those of the product when its label was observed.
+    """
+    columns, versions = (", ".join(f"{t}.{identifier(name)}" for name in features.raw) for t in "pv")
+    days = quoted((labels or Labels()).recent_days)
+    parts = {"schema": identifier(schema), "columns": columns, "version_columns": versions, "recent_days": days}
     return statements("training_rows", **parts, package_type=quoted(package_type), as_of=quoted(as_of))[0]
 
 

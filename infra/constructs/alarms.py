@@ -110,7 +110,7 @@ def of_pipeline(metrics: StageMetrics, kind: PipelineKind) -> Iterator[Watch]:
 
 
 def of_package_type(metrics: StageMetrics, name: str) -> Iterator[Watch]:
-    """A model was rejected, or none was there to score with."""
+    """A model was rejected or waits for a person, none was there to score with, or the products have drifted."""
     yield Watch(
         f"model-rejected-{name}",
         metrics.total(Metric.MODEL_REJECTED, PackageType=name),
@@ -118,9 +118,21 @@ def of_package_type(metrics: StageMetrics, name: str) -> Iterator[Watch]:
         "reason and the report.",
     )
     yield Watch(
+        f"model-held-{name}",
+        metrics.total(Metric.MODEL_HELD, PackageType=name),
+        f"The new model for {name} waits for a person; until then the last approved one stays in use. Read its report "
+        "(`rightpack models`), then `rightpack approve` or `rightpack reject` it.",
+    )
+    yield Watch(
         f"model-missing-{name}",
         metrics.total(Metric.MODEL_MISSING, PackageType=name),
         f"Products were scored without {name}, because no model of it is approved. Train or approve one.",
+    )
+    yield Watch(
+        f"feature-drift-{name}",
+        metrics.highest(Metric.FEATURE_DRIFT, minutes=5, PackageType=name),
+        f"The products have moved away from what the model for {name} was trained on. The report of the step Monitor "
+        "names the columns; where a training can help, one was asked for.",
     )
 
 

@@ -43,7 +43,7 @@ class Overview(cloudwatch.Dashboard):
                     _graph("ROC AUC", _auc(metrics, package_types)),
                 ],
                 [_graph("Rows loaded per day", _rows(metrics)), _graph("Refused and failed drops", _drops(metrics))],
-                [_graph("Messages waiting", waiting)],
+                [_graph("Drifted columns", _drift(metrics, package_types)), _graph("Messages waiting", waiting)],
             ],
         )
 
@@ -62,12 +62,16 @@ def _ages(metrics: StageMetrics) -> list[cloudwatch.IMetric]:
 
 
 def _models(metrics: StageMetrics, package_types: Sequence[str]) -> list[cloudwatch.IMetric]:
-    counted = (Metric.MODEL_APPROVED, Metric.MODEL_REJECTED, Metric.MODEL_MISSING)
+    counted = (Metric.MODEL_APPROVED, Metric.MODEL_REJECTED, Metric.MODEL_HELD, Metric.MODEL_MISSING)
     return [metrics.total(metric, minutes=DAY, PackageType=name) for metric in counted for name in package_types]
 
 
 def _auc(metrics: StageMetrics, package_types: Sequence[str]) -> list[cloudwatch.IMetric]:
     return [metrics.highest(Metric.ROC_AUC, minutes=DAY, PackageType=name) for name in package_types]
+
+
+def _drift(metrics: StageMetrics, package_types: Sequence[str]) -> list[cloudwatch.IMetric]:
+    return [metrics.highest(Metric.FEATURE_DRIFT, minutes=DAY, PackageType=name) for name in package_types]
 
 
 def _rows(metrics: StageMetrics) -> list[cloudwatch.IMetric]:

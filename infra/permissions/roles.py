@@ -65,6 +65,7 @@ def job(arns: Arns) -> Statements:
         ),
         *run_statements(arns),
         allow("ReadResults", "redshift-data:DescribeStatement", "redshift-data:GetStatementResult", on=["*"]),
+        allow("AskForTrainings", "lambda:InvokeFunction", on=[arns.function("unload")]),
         # SageMaker writes the load of a job's machine with the job's role.
         put_metrics(*(f"/aws/sagemaker/{kind}Jobs" for kind in JOB_KINDS)),
         allow(

@@ -12,8 +12,8 @@ from sagemaker.core.workflow.parameters import ParameterString
 class Parameters:
     """Pipeline parameters; those without a default must be given at every start.
 
-    No step reads `mode`: the drop holds the products of its mode. It is declared so that a list of executions tells
-    a monthly run from a daily one.
+    The drop holds the products of its `mode`; only Monitor reads it, since a whole catalogue is a baseline for later
+    ones and a few days' products are not.
     """
 
     run_id: Any

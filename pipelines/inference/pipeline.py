@@ -1,4 +1,4 @@
-"""Prepare and Bundle side by side -> CreateBundleModel -> Score -> Recommend -> Load."""
+"""Prepare and Bundle side by side -> CreateBundleModel -> Score -> Recommend -> Load; Monitor beside the scoring."""
 
 from __future__ import annotations
 
@@ -25,11 +25,12 @@ def build(session: Any) -> Pipeline:
     score = bench.transform("Score", model_name=create.properties.ModelName, data=output_of(prepare, "features"))
     recommend = bench.process(_recommend(parameters, prepare, bundle, score))
     load = bench.process(_load(parameters, recommend))
+    monitor = bench.process(_monitor(parameters, prepare, bundle))
     return Pipeline(
         name=PipelineKind.INFERENCE.value,  # the infrastructure names it per stage; it is not in the definition
         parameters=parameters.listed(),
         pipeline_experiment_config=None,  # otherwise every execution creates an experiment and a trial
-        steps=[prepare, bundle, create, score, recommend, load],
+        steps=[prepare, bundle, create, score, recommend, load, monitor],
         sagemaker_session=session,
     )
 
@@ -82,5 +83,24 @@ def _load(parameters: Parameters, recommend: ProcessingStep) -> Job:
             "--business-date": parameters.business_date,
             "--predictions-manifest": file_in(predictions, "manifest"),
             "--recommendations-manifest": file_in(recommendations, "manifest"),
+        },
+    )
+
+
+def _monitor(parameters: Parameters, prepare: ProcessingStep, bundle: ProcessingStep) -> Job:
+    # not cached: what the drop is compared with and when a training was last asked for is not in the arguments
+    return Job(
+        name="Monitor",
+        module="monitor",
+        inputs={
+            "profile": output_of(prepare, "profile"),
+            "bundle": output_of(bundle, "bundle"),
+            "config": parameters.config_uri,
+        },
+        outputs=("drift",),
+        arguments={
+            "--run-id": parameters.run_id,
+            "--business-date": parameters.business_date,
+            "--mode": parameters.mode,
         },
     )

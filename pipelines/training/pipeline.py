@@ -30,12 +30,12 @@ def build(session: Any, architecture: Architecture = single.steps) -> Pipeline:
         "ScoreValidation", model_name=create.properties.ModelName, data=output_of(prepare, "validation")
     )
     evaluate = bench.process(_evaluate(parameters, prepare, scores_of(score)))
-    judged = Judged(evaluate, EVALUATION, learned.model_data)
+    judged = Judged(prepare, evaluate, EVALUATION, learned.model_data)
     return Pipeline(
         name=PipelineKind.TRAINING.value,  # the infrastructure names it per stage; it is not in the definition
         parameters=parameters.listed(),
         pipeline_experiment_config=None,  # otherwise every execution creates an experiment and a trial
-        steps=[prepare, *learned.steps, create, score, evaluate, verdict(bench, parameters, judged)],
+        steps=[prepare, *learned.steps, create, score, evaluate, *verdict(bench, parameters, judged)],
         sagemaker_session=session,
     )
 

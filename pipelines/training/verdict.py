@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from sagemaker.core.workflow.conditions import ConditionEquals
 from sagemaker.core.workflow.execution_variables import ExecutionVariables
@@ -14,12 +14,14 @@ from sagemaker.mlops.workflow.condition_step import ConditionStep
 from pipelines.authoring import Workbench, file_in, output_of
 from pipelines.model_steps import Registration, register_model
 from pipelines.training.parameters import Parameters
+from rightpack.gate import Outcome
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A candidate and what the evaluation step says about it."""
+    """A candidate, the step that prepared its rows and what the evaluation step says about it."""
 
+    prepare: Any
     evaluate: Any
     evaluation: PropertyFile
     model_data: Any
@@ -29,29 +31,41 @@ class Judged:
         return JsonGet(step_name=self.evaluate.name, property_file=self.evaluation, json_path=f"decision.{key}")
 
 
-def verdict(bench: Workbench, parameters: Parameters, judged: Judged) -> ConditionStep:
-    """Register as Approved or as Rejected: a rejected model is kept with its report, so that people can object."""
-
-    def register(status: str) -> Any:
-        registration = _registration(status, parameters, judged)
-        return register_model(f"Register{status}", bench.session, registration)
-
-    return ConditionStep(
-        name="Verdict",
-        conditions=[ConditionEquals(left=judged.decision("approved"), right=True)],
-        if_steps=[register("Approved")],
-        else_steps=[register("Rejected")],
-    )
+CONDITIONS: Final = {
+    "Approved": ("Verdict", Outcome.APPROVED),
+    "Rejected": ("VerdictRejected", Outcome.REJECTED),
+    "Held": ("VerdictHeld", Outcome.HELD),
+}
 
 
-def _registration(status: str, parameters: Parameters, judged: Judged) -> Registration:
+def verdict(bench: Workbench, parameters: Parameters, judged: Judged) -> list[ConditionStep]:
+    """Register as the evaluation decided, also what it rejected or held: people can read why, and object.
+
+    Conditions have two branches and cannot be nested, so each outcome has one of its own, and exactly one is met.
+    """
+
+    def condition(name: str) -> ConditionStep:
+        step, outcome = CONDITIONS[name]
+        registration = _registration(outcome, parameters, judged)
+        return ConditionStep(
+            name=step,
+            conditions=[ConditionEquals(left=judged.decision("status"), right=outcome.value)],
+            if_steps=[register_model(f"Register{name}", bench.session, registration)],
+            else_steps=[],
+        )
+
+    return [condition(name) for name in CONDITIONS]
+
+
+def _registration(outcome: Outcome, parameters: Parameters, judged: Judged) -> Registration:
     evaluation = output_of(judged.evaluate, "evaluation")
     return Registration(
-        status=status,
+        status=outcome.value,
         group=parameters.group,
         model_data=judged.model_data,
         statistics=file_in(evaluation, "statistics.json"),
         properties={
+            "baseline": file_in(output_of(judged.prepare, "profile"), "profile.json"),
             "business-date": parameters.business_date,
             "execution": ExecutionVariables.PIPELINE_EXECUTION_ARN,
             "package-type": parameters.package_type,

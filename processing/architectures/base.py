@@ -66,7 +66,7 @@ class Architecture(Protocol):
         ...
 
     def save(self, folder: Path) -> None:
-        """Write the model as text files; never a pickle."""
+        """Write the model as text files, `*.txt` or `*.json`; never a pickle."""
         ...
 
     @classmethod

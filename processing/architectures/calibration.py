@@ -15,9 +15,9 @@ from rightpack.errors import InternalError
 FILE: Final = "calibration.json"
 EDGE: Final = 1e-6
 LEAST_SLOPE: Final = 0.05
-STEPS: Final = 50
-HALVINGS: Final = 30
+STEPS: Final = 100
 RIDGE: Final = 1e-3
+TOLERANCE: Final = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Calibration:
 
     def apply(self, chances: FloatArray) -> FloatArray:
         """Calibrated probabilities."""
-        return 1 / (1 + np.exp(-(self.slope * log_odds(chances) + self.intercept)))
+        return sigmoid(self.slope * log_odds(chances) + self.intercept)
 
     def save(self, folder: Path) -> None:
         """Write `calibration.json`."""
@@ -68,26 +68,35 @@ def log_odds(chances: FloatArray) -> FloatArray:
     return odds
 
 
+def sigmoid(margin: FloatArray) -> FloatArray:
+    """Probabilities of log-odds, however large."""
+    exponential = np.exp(-np.abs(margin))
+    return np.where(margin >= 0, 1 / (1 + exponential), exponential / (1 + exponential))
+
+
 def _fit(odds: FloatArray, targets: FloatArray, weights: FloatArray, *, free_slope: bool) -> tuple[float, float]:
-    """Newton's method on two parameters with a whiff of ridge towards the identity; a step is halved until it helps."""
+    """Newton's method on slope and intercept, with a whiff of ridge towards the identity.
+
+    A step is halved until it helps: from far away a whole one jumps to and fro for ever.
+    """
     columns = np.stack([odds, np.ones_like(odds)]) if free_slope else np.ones((1, len(odds)))
     offset = np.zeros_like(odds) if free_slope else odds
     centre = np.array([1.0, 0.0]) if free_slope else np.array([0.0])
 
     def loss(at: FloatArray) -> float:
         margin = offset + at @ columns
-        pull = RIDGE / 2 * float(np.sum((at - centre) ** 2))
-        return float(weights @ (np.logaddexp(0.0, margin) - targets * margin)) + pull
+        surprise = np.logaddexp(0.0, margin) - targets * margin
+        return float(weights @ surprise + RIDGE / 2 * np.sum((at - centre) ** 2))
 
-    current, least = centre.copy(), loss(centre)
+    current, now = centre.copy(), loss(centre)
     for _ in range(STEPS):
-        chance = 1 / (1 + np.exp(-np.clip(offset + current @ columns, -500, 500)))
+        chance = sigmoid(offset + current @ columns)
         gradient = columns @ (weights * (chance - targets)) + RIDGE * (current - centre)
         curvature = (columns * (weights * chance * (1 - chance))) @ columns.T + RIDGE * np.eye(len(current))
         step = np.linalg.solve(curvature, gradient)
-        moves = (current - step / 2**halvings for halvings in range(HALVINGS))
-        better = next((moved for moved in moves if loss(moved) < least), None)
-        if better is None:
+        tries = (current - step / 2**halvings for halvings in range(40))
+        moved = next((at for at in tries if loss(at) < now), None)
+        if moved is None or now - loss(moved) < TOLERANCE * (1 + now):
             break
-        current, least = better, loss(better)
+        current, now = moved, loss(moved)
     return (float(current[0]) if free_slope else 1.0, float(current[-1]))

@@ -14,6 +14,7 @@ from typing import Any, Final, Self
 import numpy as np
 
 from processing.architectures.base import Examples, Options, checked_parameters
+from processing.architectures.calibration import sigmoid
 from processing.architectures.design import Design, Scale
 from processing.features.encoder import Encoded
 from processing.features.expressions import FloatArray
@@ -62,7 +63,7 @@ class Logistic:
 
     def _block(self, encoded: Encoded) -> FloatArray:
         # not a matrix product: its rounding may depend on how many rows there are
-        return _sigmoid((self.design.matrix(encoded) * self.coefficients).sum(axis=1))
+        return sigmoid((self.design.matrix(encoded) * self.coefficients).sum(axis=1))
 
     def save(self, folder: Path) -> None:
         """Write `logistic.json`."""
@@ -135,7 +136,7 @@ class _Problem:
         """Gradient and curvature of the loss."""
         gradient, curvature = self.ridge * coefficients, np.diag(self.ridge)
         for matrix, part in self._blocks():
-            chance = _sigmoid(matrix @ coefficients)
+            chance = sigmoid(matrix @ coefficients)
             gradient = gradient + matrix.T @ (part.weights * (chance - part.labels))
             spread = part.weights * chance * (1 - chance)
             curvature = curvature + matrix.T @ (matrix * spread[:, None])
@@ -157,8 +158,3 @@ def _loss(chances: FloatArray, examples: Examples) -> float:
     safe = np.clip(chances, 1e-12, 1 - 1e-12)
     each = examples.labels * np.log(safe) + (1 - examples.labels) * np.log1p(-safe)
     return -float(np.sum(examples.weights * each))
-
-
-def _sigmoid(margin: FloatArray) -> FloatArray:
-    exponential = np.exp(-np.abs(margin))
-    return np.where(margin >= 0, 1 / (1 + exponential), exponential / (1 + exponential))

@@ -27,6 +27,8 @@ class Drift:
     Attributes:
         covariate: new products are glass and furniture two and a half times as often.
         concept: the cushion of `concept_type` is half as thick (the supplier changed), so it damages more.
+        announced: feedback from the concept drift on names a new version of `concept_type`, as of a shop that knows of
+            the change.
         label: customers report 40 % of the damage instead of 60 %.
         data: the product table is corrupted: inches taken for centimetres, no weights of one brand, repeated product
             ids and a category that nobody has seen before.
@@ -39,6 +41,7 @@ class Drift:
     data: int | None = None
     bad_labels: BadLabels | None = None
     concept_type: str = "padded-mailer"
+    announced: bool = False
 
     def check(self, names: tuple[str, ...]) -> None:
         """Raise SettingsError if a switch names a package type that does not exist."""

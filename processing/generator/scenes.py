@@ -142,6 +142,7 @@ class Scene:
             seeds.event_ids(self.world.seed, self.chunk.index[heard.row], heard.key.astype(np.uint64)),
             self.identities.take(pa.array(heard.row)),
             names.take(pa.array(heard.place)),
+            pa.array(self._versions(heard).astype(np.int32)),
             pa.array(events.SOURCES).take(pa.array(heard.source)),
             pa.array(heard.units.astype(np.int32)),
             pa.array(heard.bad.astype(np.int32)),
@@ -149,6 +150,15 @@ class Scene:
             pa.array(heard.ingested).cast(TIMESTAMP),
         ]
         return pa.RecordBatch.from_arrays(columns, schema=FEEDBACK)
+
+    def _versions(self, heard: events.Events) -> Ints:
+        """Version of the package type that each event is about: the one in use in the event's own week."""
+        drift, types = self.world.drift, self.world.types
+        versions = np.array([t.version for t in types])[heard.place]
+        if drift.concept is None or not drift.announced:
+            return versions
+        changed = np.array([t.name == drift.concept_type for t in types])[heard.place]
+        return np.asarray(versions + (changed & (heard.key // events.SLOTS >= drift.concept)))
 
 
 def _stream(world: World, chunk: Chunk, purpose: str, *more: int) -> np.random.Generator:

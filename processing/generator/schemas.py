@@ -33,6 +33,7 @@ FEEDBACK: Final = pa.schema(
         ("feedback_id", pa.string()),
         ("product_id", pa.string()),
         ("package_type", pa.string()),
+        ("package_type_version", pa.int32()),
         ("source", pa.string()),
         ("n_units", pa.int32()),
         ("n_bad", pa.int32()),

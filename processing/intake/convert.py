@@ -52,6 +52,20 @@ def as_number(*, factor: float = 1.0, decimal: str = ".", lowest: float | None =
     return convert
 
 
+def as_whole_number(*, lowest: int) -> Converter:
+    """Whole numbers from `lowest` on, as INTEGER holds them."""
+    number = as_number(lowest=float(lowest))
+
+    def convert(raw: pa.Array) -> Converted:
+        found = number(raw)
+        refused = pc.or_(pc.not_equal(pc.floor(found.values), found.values), pc.greater(found.values, 2**31 - 1))
+        problems = dict.fromkeys(_places(refused), "is not a whole number")
+        values = pc.if_else(pc.fill_null(refused, False), None, found.values)
+        return Converted(pc.cast(values, pa.int32()), problems | found.problems)
+
+    return convert
+
+
 def as_measure(*, factor: float = 1.0, decimal: str = ".") -> Converter:
     """Physical measures: a zero means that nobody measured, so it becomes null (and is counted as changed)."""
     number = as_number(factor=factor, decimal=decimal, lowest=0.0)

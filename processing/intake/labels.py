@@ -18,20 +18,20 @@ from processing.intake.sieve import Field, Sieve, Sifted, Unique, sifted
 from processing.intake.source import column_names
 from rightpack.errors import ContractError, SettingsError
 from rightpack.settings import Settings
-from rightpack.warehouse import LABEL_COLUMNS
+from rightpack.warehouse import DERIVED_SOURCES, LABEL_COLUMNS
 
-DERIVED_SOURCES: Final = ("lab_test", "feedback")
 NAMES: Final = tuple(name for name, _ in LABEL_COLUMNS)
 KEY: Final = "label_id"
-DEFAULTS: Final = {"weight": 1.0, "source": "upload"}
+DEFAULTS: Final = {"package_type_version": 1, "weight": 1.0, "source": "upload"}
 
 
 def read_labels(path: Path, mapping: ColumnMapping, settings: Settings) -> Iterator[Sifted]:
     """Read labels in batches, with the columns of `packaging_labels` in its order.
 
     Without a `label_id` each label is named after its product, type and day and numbered within them, so loading the
-    same file again replaces its labels. `weight` is 1 and `source` is `upload` where the file does not say so; the
-    sources `lab_test` and `feedback` are refused, because labels derived from feedback replace them every week.
+    same file again replaces its labels. `package_type_version` and `weight` are 1 and `source` is `upload` where the
+    file does not say so; the sources of derived labels (`lab_test`, `feedback`, ...) are refused, because every drop
+    replaces those.
 
     Raises:
         ContractError: a column is not there or holds another type.
@@ -88,6 +88,7 @@ def _converter(name: str, mapping: ColumnMapping, settings: Settings) -> convert
         "package_type": convert.as_one_of([t.name for t in settings.package_types]),
         "source": convert.as_free_name(limit, DERIVED_SOURCES),
         "suitable": convert.as_flag(inverted=bool(mapping.labels.unsuitable)),
+        "package_type_version": convert.as_whole_number(lowest=1),
         "weight": convert.as_number(factor=mapping.units.get(name, 1.0), decimal=mapping.file.decimal, lowest=0.0),
         "observed_at": convert.as_moment(mapping.file.date_format),
     }

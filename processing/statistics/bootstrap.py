@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Final
 
 import numpy as np
@@ -13,6 +14,7 @@ from processing.statistics.metrics import FloatArray, Ranked
 from rightpack.gate import Estimate
 
 CELLS: Final = 2_000_000  # weights held at once: samples times rows
+TAIL: Final = 3  # samples that must lie beyond each end of an interval for it to be read off them
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,7 @@ class Resampled:
     samples: Mapping[str, FloatArray]
 
     def estimate(self, name: str, confidence: float) -> Estimate:
-        """Value and percentile interval of a metric."""
+        """Value and interval of a metric."""
         return _estimate(self.values[name], self.samples[name], confidence)
 
     def deviation(self, name: str) -> float:
@@ -82,8 +84,19 @@ def _resampled(values: Mapping[str, FloatArray], drawn: list[dict[str, FloatArra
 
 
 def _estimate(value: float, samples: FloatArray, confidence: float) -> Estimate:
+    """Percentile interval, or a normal one where fewer than `TAIL` samples lie beyond either end of it."""
     finite = samples[np.isfinite(samples)]
     if not len(finite):
         return Estimate.exactly(value)
-    low, high = np.quantile(finite, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return Estimate(value, min(float(low), value), max(float(high), value))
+    outside = (1 - confidence) / 2
+    if len(finite) * outside < TAIL:
+        low, high = _normal(value, finite, outside)
+    else:
+        low, high = map(float, np.quantile(finite, [outside, 1 - outside]))
+    return Estimate(value, min(low, value), max(high, value))
+
+
+def _normal(value: float, samples: FloatArray, outside: float) -> tuple[float, float]:
+    deviation = float(np.std(samples, ddof=1)) if len(samples) > 1 else 0.0
+    reach = NormalDist().inv_cdf(1 - outside) * deviation
+    return value - reach, value + reach

@@ -128,8 +128,9 @@ def save_reports(stage: Stage, found: dict[str, Any], folder: Path) -> list[Path
     wanted = {f"{m['group']}-v{m['version']}.html": m["report"] for m in found["models"] if m["report"]}
     for run in found["runs"]:
         if run["pipeline"] == "inference" and run["status"] == "Completed":
-            report = facts.output_uri(stage, run["execution"], "Recommend", "report")
-            wanted[f"{run['id']}.html"] = f"{report.rstrip('/')}/report.html"
+            for step, output_name, ending in (("Recommend", "report", ""), ("Monitor", "drift", "-drift")):
+                report = facts.output_uri(stage, run["execution"], step, output_name)
+                wanted[f"{run['id']}{ending}.html"] = f"{report.rstrip('/')}/report.html"
     s3 = stage.client("s3")
     for name, uri in wanted.items():
         bucket, key = split_uri(uri)

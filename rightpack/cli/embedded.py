@@ -18,6 +18,7 @@ from rightpack.errors import InternalError
 PROJECT = Path(__file__).resolve().parents[2]
 TEMPLATES = PROJECT / "infra" / "templates"
 START_SECONDS = 120.0
+STOP_SECONDS = 30.0
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",  # the documentation's own example key: it opens nothing
     "AWS_SECRET_ACCESS_KEY": "secret",
@@ -74,8 +75,17 @@ def embedded_cloud(stage: str, *, root: Path | None = None, port: int = 0) -> It
             os.environ.pop("AWS_PROFILE", None)
             yield found
         finally:
-            process.terminate()
-            process.wait(timeout=30)
+            _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Ask the cloud to stop; one that does not is killed, so that the error that brought us here is what people see."""
+    process.terminate()
+    try:
+        process.wait(timeout=STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _endpoint(process: subprocess.Popen[bytes], ready: Path, log: Path) -> str:

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from rightpack import hands
 from rightpack.cli.stage import Stage
 from rightpack.layout import PipelineKind, split_uri
 from rightpack.ledger import Run
@@ -15,8 +16,10 @@ from rightpack.warehouse import statements
 
 
 def runs(stage: Stage, *, limit: int = 1000) -> list[dict[str, Any]]:
-    """Runs of both pipelines, oldest first, each with its steps."""
-    found = [run for kind in (*PipelineKind, "unknown") for run in stage.ledger.recent(str(kind), limit)]
+    """Runs of every pipeline and what people changed in the registry, oldest first, each with its steps."""
+    found = [
+        run for kind in (*PipelineKind, hands.PIPELINE, "unknown") for run in stage.ledger.recent(str(kind), limit)
+    ]
     return [run_facts(stage, run) for run in sorted(found, key=lambda run: run.created_at)]
 
 
@@ -33,6 +36,7 @@ def run_facts(stage: Stage, run: Run) -> dict[str, Any]:
         "package_type": run.package_type or None,
         "status": run.state.value,
         "reason": run.reason,
+        "who": run.who or None,
         "seconds": round((ended - started).total_seconds(), 2),
         "execution": run.execution_arn,
         "steps": steps,
@@ -85,6 +89,7 @@ def models(stage: Stage) -> list[dict[str, Any]]:
                     "serving": champion is not None and champion.arn == package.arn,
                     "business_date": package.metadata.get("business-date", ""),
                     "reason": package.reason,
+                    "who": package.changed_by or "the gate",
                     "report": package.metadata.get("report", ""),
                     "statistics": package.statistics_uri,
                     "arn": package.arn,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rightpack.cli import commands, demo, replay
+from rightpack.cli import commands, demo, hands, replay
 from rightpack.errors import Fault, RightpackError
 
 EXIT_CODES = {Fault.DATA: 3, Fault.SETTINGS: 4, Fault.CAPACITY: 75, Fault.PLATFORM: 75, Fault.OURS: 1}
@@ -31,6 +31,9 @@ for command in (
     commands.drop,
     commands.runs,
     commands.models,
+    hands.approve,
+    hands.reject,
+    hands.rollback,
     commands.sql,
     commands.render,
 ):

@@ -38,21 +38,33 @@ def runs_table(runs: Iterable[Mapping[str, Any]]) -> None:
     table(
         "Runs",
         columns,
-        (
-            (r["id"], r["package_type"] or r["mode"], r["business_date"], r["status"], r["seconds"], r["reason"])
-            for r in runs
-        ),
+        ((r["id"], _what_for(r), r["business_date"], r["status"], r["seconds"], r["reason"]) for r in runs),
     )
 
 
+def _what_for(run: Mapping[str, Any]) -> str:
+    """What was trained, in which mode it was scored, or what a person did with which model."""
+    if run["pipeline"] == "registry":
+        return f"{run['mode']} {run['package_type']}"
+    return str(run["package_type"] or run["mode"])
+
+
 def models_table(models: Iterable[Mapping[str, Any]]) -> None:
-    """Model versions with their verdicts."""
-    columns = ("group", "version", "date", "state", "serving", "reason")
+    """Model versions with their verdicts, who gave them and why."""
+    columns = ("group", "version", "date", "state", "serving", "by", "reason")
     table(
         "Models",
         columns,
         (
-            (m["group"], m["version"], m["business_date"], m["status"], "yes" if m["serving"] else "", m["reason"])
+            (
+                m["group"],
+                m["version"],
+                m["business_date"],
+                m["status"],
+                "yes" if m["serving"] else "",
+                m["who"].rpartition("/")[2],
+                m["reason"],
+            )
             for m in models
         ),
     )

@@ -4,10 +4,18 @@ CREATE TABLE IF NOT EXISTS ${schema}.products (
     ${product_columns}
 ) DISTSTYLE KEY DISTKEY (product_id) SORTKEY (first_seen_at);
 
+-- What products were until they changed; a product that never changed has no row here.
+CREATE TABLE IF NOT EXISTS ${schema}.products_history (
+    ${product_columns},
+    valid_from TIMESTAMP,
+    valid_to TIMESTAMP NOT NULL
+) DISTSTYLE KEY DISTKEY (product_id) SORTKEY (valid_to);
+
 CREATE TABLE IF NOT EXISTS ${schema}.packaging_feedback (
     feedback_id VARCHAR(64) NOT NULL,
     product_id VARCHAR(64) NOT NULL,
     package_type VARCHAR(41) NOT NULL,
+    package_type_version INTEGER DEFAULT 1,
     source VARCHAR(24) NOT NULL,
     n_units INTEGER NOT NULL,
     n_bad INTEGER NOT NULL,
@@ -19,10 +27,12 @@ CREATE TABLE IF NOT EXISTS ${schema}.packaging_labels (
     label_id VARCHAR(128) NOT NULL,
     product_id VARCHAR(64) NOT NULL,
     package_type VARCHAR(41) NOT NULL,
+    package_type_version INTEGER DEFAULT 1,
     suitable SMALLINT NOT NULL,
     weight DOUBLE PRECISION NOT NULL,
     source VARCHAR(24) NOT NULL,
-    observed_at TIMESTAMP NOT NULL
+    observed_at TIMESTAMP NOT NULL,
+    propensity DOUBLE PRECISION
 ) DISTSTYLE KEY DISTKEY (product_id) SORTKEY (package_type, observed_at);
 
 CREATE TABLE IF NOT EXISTS ${schema}.packaging_predictions (
@@ -52,7 +62,13 @@ CREATE TABLE IF NOT EXISTS ${schema}.packaging_recommendations (
 
 CREATE TABLE IF NOT EXISTS ${schema}.package_types (
     package_type VARCHAR(41) NOT NULL,
+    version INTEGER NOT NULL,
     protection_rank SMALLINT NOT NULL,
+    max_length_cm DOUBLE PRECISION NOT NULL,
+    max_width_cm DOUBLE PRECISION NOT NULL,
+    max_height_cm DOUBLE PRECISION NOT NULL,
+    max_weight_g DOUBLE PRECISION NOT NULL,
+    allows_liquid SMALLINT NOT NULL,
     trained SMALLINT NOT NULL,
     cushion_mm DOUBLE PRECISION NOT NULL,
     cost_fixed DOUBLE PRECISION NOT NULL,
@@ -76,6 +92,13 @@ CREATE TABLE IF NOT EXISTS ${schema}.load_audit (
     recommendations_changed BIGINT NOT NULL,
     loaded_at TIMESTAMP NOT NULL
 ) DISTSTYLE ALL;
+
+-- Every version of every product; the version of a moment is the one with the first valid_to after it, so that a product
+-- seen later than the moment stands in with its first version.
+CREATE OR REPLACE VIEW ${schema}.product_versions AS
+SELECT ${product_names}, valid_to FROM ${schema}.products_history
+UNION ALL
+SELECT ${product_names}, CAST('9999-12-31' AS TIMESTAMP) AS valid_to FROM ${schema}.products;
 
 CREATE OR REPLACE VIEW ${schema}.current_predictions AS
 SELECT p.product_id, p.package_type, t.protection_rank, p.suitability, p.raw_score, p.model_version, p.run_id,

@@ -4,7 +4,7 @@ CREATE TEMP TABLE stage_rows (LIKE ${schema}.${table});
 
 COPY stage_rows (${columns}) FROM ${manifest} IAM_ROLE ${role} FORMAT AS PARQUET MANIFEST;
 
-DELETE FROM ${schema}.${table} USING stage_rows WHERE ${table}.${key} = stage_rows.${key};
+${history}DELETE FROM ${schema}.${table} USING stage_rows WHERE ${table}.${key} = stage_rows.${key};
 
 -- A key that comes twice in one load counts once, as it was last seen.
 INSERT INTO ${schema}.${table} (${columns})

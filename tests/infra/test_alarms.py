@@ -31,6 +31,7 @@ def _topic(platform: Template) -> str:
     [
         *((f"run-failed-{kind}", Metric.RUN_FAILED, {"Pipeline": kind}) for kind in KINDS),
         *((f"model-rejected-{name}", Metric.MODEL_REJECTED, {"PackageType": name}) for name in TYPES),
+        *((f"model-held-{name}", Metric.MODEL_HELD, {"PackageType": name}) for name in TYPES),
         *((f"model-missing-{name}", Metric.MODEL_MISSING, {"PackageType": name}) for name in TYPES),
         ("trigger-quarantined", Metric.TRIGGER_QUARANTINED, {}),
         ("drop-failed", Metric.DROP_FAILED, {}),
@@ -54,6 +55,17 @@ def test_a_single_dead_letter_raises_an_alarm(platform: Template) -> None:
 
     assert _measured(alarm) == ("AWS/SQS", visible, {"QueueName": f"<{dead}.QueueName>"})
     assert (alarm["Threshold"], alarm["TreatMissingData"]) == (1, "notBreaching")
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_a_single_drifted_column_raises_an_alarm_and_days_without_a_comparison_do_not(
+    platform: Template, name: str
+) -> None:
+    alarm = _alarm(platform, f"feature-drift-{name}")
+    dimensions = {"Stage": "dev", "PackageType": name}
+
+    assert _measured(alarm) == (METRIC_NAMESPACE, Metric.FEATURE_DRIFT.value, dimensions)
+    assert (alarm["Statistic"], alarm["Threshold"], alarm["TreatMissingData"]) == ("Maximum", 1, "notBreaching")
 
 
 @pytest.mark.parametrize(("kind", "hours"), [("training", 8 * 24), ("inference", 30)])

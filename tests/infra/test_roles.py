@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from infra.permissions.reasons import WILDCARD_REASONS, is_wide
+from rightpack.layout import catalogue_key, drift_request_key
 from tests.infra.cloudformation import ACCOUNT, Template, arn, listed, s3
 
 JOB_KINDS = ("Processing", "Training", "Transform")
@@ -79,6 +80,7 @@ ROLES = {
         "s3:AbortMultipartUpload",
         "sagemaker:ListModelPackages",
         "sagemaker:DescribeModelPackage",
+        "lambda:InvokeFunction",
         "cloudwatch:PutMetricData",
         "logs:CreateLogGroup",
         "logs:CreateLogStream",
@@ -268,6 +270,10 @@ PREDICTIONS = s3("artefacts", "runs/inference/e1/recommend/predictions/part.parq
         ("job", "s3:GetObject", SETTINGS, True),
         ("job", "s3:PutObject", TRIGGER, False),
         ("job", "s3:PutObject", MODEL, True),
+        ("job", "s3:PutObject", s3("artefacts", drift_request_key("carton")), True),
+        ("job", "s3:PutObject", s3("artefacts", catalogue_key("2026-11-01")), True),
+        ("job", "lambda:InvokeFunction", arn("lambda", "function:rightpack-dev-unload"), True),
+        ("job", "lambda:InvokeFunction", arn("lambda", "function:rightpack-dev-start-pipeline"), False),
         ("pipeline", "s3:GetObject", s3("artefacts", "runs/training/e1/evaluate/evaluation/evaluation.json"), True),
         ("warehouse", "s3:PutObject", PART, True),
         ("warehouse", "s3:GetObject", PREDICTIONS, True),

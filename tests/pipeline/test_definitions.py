@@ -12,9 +12,10 @@ from pipelines.checker.graph import edges
 from pipelines.checker.references import gets
 from pipelines.placeholders import MARK, Placeholder
 from pipelines.render import DEFINITIONS
+from rightpack.gate import Outcome
 from tests.unit.pipelines.committed import NAMES, Json, arguments, definition, steps, strings
 
-REGISTER = {"Verdict", "Evaluate", "Train"}
+REGISTER = {"Evaluate", "Train", "Prepare"}
 GRAPH = {
     "training": {
         "Prepare": set(),
@@ -23,8 +24,11 @@ GRAPH = {
         "ScoreValidation": {"CreateCandidate", "Prepare"},
         "Evaluate": {"Prepare", "ScoreValidation"},
         "Verdict": {"Evaluate"},
-        "RegisterApproved": REGISTER,
-        "RegisterRejected": REGISTER,
+        "VerdictRejected": {"Evaluate"},
+        "VerdictHeld": {"Evaluate"},
+        "RegisterApproved": {"Verdict"} | REGISTER,
+        "RegisterRejected": {"VerdictRejected"} | REGISTER,
+        "RegisterHeld": {"VerdictHeld"} | REGISTER,
     },
     "inference": {
         "Prepare": set(),
@@ -33,6 +37,7 @@ GRAPH = {
         "Score": {"CreateBundleModel", "Prepare"},
         "Recommend": {"Prepare", "Bundle", "Score"},
         "Load": {"Recommend"},
+        "Monitor": {"Prepare", "Bundle"},
     },
 }
 PARAMETERS = {
@@ -79,6 +84,12 @@ PROCESSING = {
         ["report", "config"],
         ["load"],
         ["--run-id", "--business-date", "--predictions-manifest", "--recommendations-manifest"],
+    ),
+    ("inference", "Monitor"): (
+        "monitor",
+        ["profile", "bundle", "config"],
+        ["drift"],
+        ["--run-id", "--business-date", "--mode"],
     ),
 }
 ENVIRONMENT = {
@@ -210,29 +221,55 @@ def test_parquet_files_are_scored_whole_and_fit_into_the_transform_limits() -> N
         assert (job["MaxPayloadInMB"], job["MaxConcurrentTransforms"]) == (25, 4)
 
 
-def test_the_verdict_reads_the_decision_of_the_evaluation() -> None:
-    (condition,) = arguments(definition("training"), "Verdict")["Conditions"]
+OUTCOMES = {
+    "Verdict": ("Approved", "RegisterApproved"),
+    "VerdictRejected": ("Rejected", "RegisterRejected"),
+    "VerdictHeld": ("PendingManualApproval", "RegisterHeld"),
+}
+
+
+@pytest.mark.parametrize("step", OUTCOMES)
+def test_each_outcome_has_a_condition_that_registers_with_its_own_status(step: str) -> None:
+    status, register = OUTCOMES[step]
+    condition = arguments(definition("training"), step)
     file = {"Get": "Steps.Evaluate.PropertyFiles.Evaluation"}
-    assert condition == {
-        "Type": "Equals",
-        "LeftValue": {"Std:JsonGet": {"PropertyFile": file, "Path": "decision.approved"}},
-        "RightValue": True,
-    }
+    assert condition["Conditions"] == [
+        {
+            "Type": "Equals",
+            "LeftValue": {"Std:JsonGet": {"PropertyFile": file, "Path": "decision.status"}},
+            "RightValue": status,
+        }
+    ]
+    assert [inner["Name"] for inner in condition["IfSteps"]] == [register]
+    assert condition["IfSteps"][0]["Arguments"]["ModelApprovalStatus"] == status
+    assert condition["ElseSteps"] == []
 
 
-def test_approved_and_rejected_differ_in_nothing_but_the_status() -> None:
-    branches = arguments(definition("training"), "Verdict")
-    (approved,), (rejected,) = branches["IfSteps"], branches["ElseSteps"]
-    assert (approved["Name"], rejected["Name"]) == ("RegisterApproved", "RegisterRejected")
-    assert approved["Arguments"].pop("ModelApprovalStatus") == "Approved"
-    assert rejected["Arguments"].pop("ModelApprovalStatus") == "Rejected"
-    assert approved["Arguments"] == rejected["Arguments"]
+def test_every_outcome_of_the_gate_has_one_condition() -> None:
+    assert sorted(status for status, _ in OUTCOMES.values()) == sorted(outcome.value for outcome in Outcome)
+
+
+def test_registrations_differ_in_nothing_but_the_status() -> None:
+    registered = [arguments(definition("training"), register) for _, register in OUTCOMES.values()]
+    for package in registered:
+        package.pop("ModelApprovalStatus")
+    assert registered[0] == registered[1] == registered[2]
 
 
 def test_a_registered_model_says_why_and_where_the_report_is() -> None:
     package = arguments(definition("training"), "RegisterApproved")
     properties = package["CustomerMetadataProperties"]
-    assert sorted(properties) == ["business-date", "execution", "package-type", "reason", "report", "run-id"]
+    assert sorted(properties) == [
+        "baseline",
+        "business-date",
+        "execution",
+        "package-type",
+        "reason",
+        "report",
+        "run-id",
+    ]
+    assert properties["baseline"]["Std:Join"]["Values"][1] == "profile.json"
+    assert next(gets(properties["baseline"])).startswith("Steps.Prepare.ProcessingOutputConfig.Outputs['profile']")
     assert properties["reason"]["Std:JsonGet"]["Path"] == "decision.reason"
     assert properties["report"]["Std:Join"]["Values"][1] == "report.html"
     statistics = package["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"]

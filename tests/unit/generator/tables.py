@@ -33,7 +33,8 @@ def labels(events: pd.DataFrame, package_type: str) -> pd.Series:
     rule = Labels()
     events = events[events.package_type == package_type].sort_values("ingested_at", kind="stable")
     events = events.drop_duplicates("feedback_id", keep="last")
-    lab = events[events.source == "lab_test"].groupby("product_id").n_bad.sum()
+    tests = events[events.source == "lab_test"].sort_values(["observed_at", "ingested_at"], kind="stable")
+    lab = tests.groupby("product_id").n_bad.last()
     heard = events[events.source != "lab_test"].groupby("product_id")[["n_units", "n_bad"]].sum()
     heard = heard[heard.n_units >= rule.minimum_shipped]
     posterior = (heard.n_bad / rule.reporting_rate + rule.prior_bad) / (heard.n_units + rule.prior_shipped)

@@ -27,6 +27,7 @@ def test_labels_are_read_with_their_defaults_in_the_order_of_the_table(csv, sett
         "label_id": "b/none/2026-09-02/1",
         "product_id": "b",
         "package_type": "none",
+        "package_type_version": 1,
         "suitable": 0,
         "weight": 1.0,
         "source": "upload",

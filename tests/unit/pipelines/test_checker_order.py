@@ -50,7 +50,7 @@ PLANTED = [
         "text compared with a boolean",
         "Steps.Verdict.",
         "a string is compared with a boolean",
-        condition(LeftValue={"Get": "Parameters.RunId"}),
+        condition(LeftValue={"Get": "Parameters.RunId"}, RightValue=True),
     ),
     Planted(
         "fault inside not and or",

@@ -1,16 +1,38 @@
 from __future__ import annotations
 
+import dataclasses
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from processing.job import ROOT_VARIABLE, Job
 from tests.unit.processing.world import GROUP, Desk, labelled, settings
+
+Enter = Callable[..., int]
 
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Desk:
     """Nothing done yet, no model approved."""
     return Desk(tmp_path, settings())
+
+
+@pytest.fixture
+def enter(monkeypatch: pytest.MonkeyPatch) -> Enter:
+    """Call a step's `main` as the platform starts it: arguments and environment are real, AWS clients are the job's."""
+
+    def run(main: Callable[[], int], job: Job, *arguments: str) -> int:
+        monkeypatch.setattr(sys, "argv", ["step", *arguments])
+        for name, value in {**job.environment, ROOT_VARIABLE: str(job.root)}.items():
+            monkeypatch.setenv(name, value)
+        with monkeypatch.context() as patch:
+            here = dataclasses.replace(Job.here(), client=job.client)
+            patch.setattr(Job, "here", classmethod(lambda cls: here))
+            return main()
+
+    return run
 
 
 class Trained(Desk):

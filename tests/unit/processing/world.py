@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,11 +17,11 @@ import pyarrow.parquet as pq
 from botocore.exceptions import ClientError
 
 from processing import bundle, evaluate, prepare, prepare_inference, recommend, train
-from processing.artefact import pack
+from processing.artefact import Entry, pack, write_index
 from processing.invocations import PARQUET, Application
-from processing.job import Job
+from processing.job import Job, run_step
 from processing.scoring import Bundle
-from rightpack.manifest import FileEntry, write_files
+from rightpack.manifest import FileEntry, files_in, write_files
 from rightpack.settings import Settings
 
 DATA = "s3://data/drops/x/data/"
@@ -200,6 +201,13 @@ class Desk:
         (root / "config" / "processingjobconfig.json").write_text(json.dumps(described))
         return Job(root, {**ENVIRONMENT, **environment}, self.cloud.client)
 
+    def attempt(
+        self, step: str, run: Callable[[Job], None], inputs: Mapping[str, Path] | None = None
+    ) -> tuple[int, str]:
+        """Run a processing step to its exit: code, and the message that the platform reports."""
+        job = self.job(step, inputs)
+        return run_step(run, job), told(job)
+
     def do(self, step: str, run: Callable[[Job], None], inputs: Mapping[str, Path] | None = None) -> Path:
         """Run a processing step; its output folder."""
         job = self.job(step, inputs)
@@ -247,6 +255,28 @@ class Desk:
     def recommend(self, prepared: Path, bundled: Path, scores: Path, name: str = "recommend") -> Path:
         inputs = {n: prepared / n for n in ("features", "profile")} | {"bundle": bundled, "scores": scores}
         return self.do(name, recommend.run, inputs)
+
+
+def told(job: Job, note: str = "message") -> str:
+    """What a job left for the person who must act, nothing if it went well."""
+    path = job.notes / note
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file below `folder` but step manifests, which hold a duration."""
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in files_in(folder)}
+
+
+def as_type(model: Path, folder: Path, package_type: str) -> Path:
+    """A copy of an unpacked artefact of one model, as if it had been trained for `package_type`."""
+    folder.mkdir(parents=True)
+    (entry,) = json.loads((model / "bundle.json").read_text())["models"]
+    shutil.copytree(model / entry["directory"], folder / package_type)
+    card = json.loads((folder / package_type / "card.json").read_text()) | {"package_type": package_type}
+    (folder / package_type / "card.json").write_text(json.dumps(card))
+    write_index(folder, [Entry(package_type, package_type, entry["architecture"])])
+    return folder
 
 
 OUTPUTS = ("train", "validation", "labels", "profile", "evaluation", "features", "bundle", "predictions",

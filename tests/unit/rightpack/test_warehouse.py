@@ -37,7 +37,7 @@ def test_backslash_and_nul_never_reach_sql() -> None:
 def test_every_placeholder_of_every_statement_is_filled() -> None:
     found = [
         *warehouse.schema_statements(SETTINGS),
-        *warehouse.derive_labels("carton", DATE, SETTINGS.labels, schema="packaging"),
+        *warehouse.derive_labels("carton", DATE, SETTINGS),
         warehouse.training_rows("carton", DATE, SETTINGS.features, schema="packaging"),
         warehouse.inference_rows("daily", DATE, SETTINGS.features, schema="packaging"),
         warehouse.inference_rows("monthly", DATE, SETTINGS.features, schema="packaging"),

@@ -64,12 +64,19 @@ def test_feedback_becomes_labels_and_a_drop(deployed: Warehouse, objects: Memory
     kind = settings.trained_types[0].name
     load(deployed, objects, sql.table_named("products", settings), [{"product_id": "p1"}, {"product_id": "p2"}])
     feedback = [
-        {"feedback_id": f"f{at}", "product_id": product, "package_type": kind, "source": "feedback", "n_bad": bad}
+        {
+            "feedback_id": f"f{at}",
+            "product_id": product,
+            "package_type": kind,
+            "source": "feedback",
+            "n_bad": bad,
+            "package_type_version": 1,
+        }
         for at, (product, bad) in enumerate([("p1", 0), ("p2", 40), ("p2", 40)])
     ]
     load(deployed, objects, sql.table_named("feedback", settings), feedback)
     statements = [
-        *sql.derive_labels(kind, DAY, settings.labels, schema=SCHEMA),
+        *sql.derive_labels(kind, DAY, settings),
         sql.unload(sql.training_rows(kind, DAY, settings.features, schema=SCHEMA), f"s3://{BUCKET}/d/part_", ROLE),
     ]
     answer = deployed.batch(*statements)
