@@ -32,10 +32,11 @@ FALSE_REPORTS: Final = 0.002
 ALL_FAIL: Final = 0.98  # not even the roughest test breaks every unit
 TEST_WEIGHT: Final = 2.0
 PATIENCE: Final = 40
+LEAVES: Final = (15, 31)
+MANY: Final = 100_000  # observations that bear the larger trees
 MOST_ROUNDS: Final = 800
 PARAMETERS: Final[Mapping[str, Any]] = {
-    "learning_rate": 0.08,
-    "num_leaves": 15,
+    "learning_rate": 0.1,
     "max_bin": 63,
     "min_data_in_leaf": 20,
     "min_sum_hessian_in_leaf": 5.0,
@@ -83,9 +84,9 @@ class Reports:
         )
 
     @classmethod
-    def of_truth(cls, damage: Floats, fits: Flags) -> Self:
-        """Perfect knowledge of all fitting types, as if a hundred shipments had shown exactly the mean."""
-        row, place = np.nonzero(fits)
+    def of_truth(cls, damage: Floats, known: Flags) -> Self:
+        """Perfect knowledge where `known` [products, types], as if a hundred shipments had shown exactly the mean."""
+        row, place = np.nonzero(known)
         ones = np.ones(len(row), np.float32)
         bad = (100 * damage[row, place]).astype(np.float32)
         return cls(row, place, ones, bad, 100 * ones, 1e-9 * ones, np.inf * ones, ones)
@@ -175,7 +176,8 @@ def _joined(shipments: Floats, tests: Floats) -> Singles:
 
 
 def _settings(reports: Reports, threads: int) -> dict[str, Any]:
-    return {**PARAMETERS, "objective": reports.gradient, "num_threads": threads}
+    leaves = LEAVES[len(reports.row) > MANY]
+    return {**PARAMETERS, "objective": reports.gradient, "num_leaves": leaves, "num_threads": threads}
 
 
 def _data(matrix: Matrix, reports: Reports, start: Floats, reference: Any = None) -> Any:

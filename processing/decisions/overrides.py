@@ -60,8 +60,8 @@ class Overrides:
     @classmethod
     def none(cls, products: int, types: int) -> Self:
         """No override at all."""
-        nothing = np.full(products, -1, dtype=np.intp)
-        return cls(nothing, np.zeros((products, types), np.bool_), nothing)
+        forced, note = np.full((2, products), -1, dtype=np.intp)
+        return cls(forced, np.zeros((products, types), np.bool_), note)
 
     @classmethod
     def resolve(cls, overrides: Iterable[Override], ids: Any, names: Sequence[str], *, today: dt.date) -> Self:
