@@ -20,7 +20,7 @@ from benchmarks.decisions.goals import Goal, Mean, by_size, goals, reference, to
 from benchmarks.decisions.speed import decide_seconds
 from rightpack.settings import Settings
 
-POLICIES = ("raw_threshold", "monotone_threshold", "suitability_cost", "unguarded", "rightpack")
+POLICIES = ("raw_threshold", "monotone_threshold", "suitability_cost", "unguarded", "rightpack", "with_history")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -10,8 +10,19 @@ from typing import Any, Final
 import numpy as np
 
 from benchmarks.decisions.learning import Class, ceiling, learn, suitability
+from benchmarks.decisions.ordinal import FALSE_REPORTS, SEVERITY
 from benchmarks.decisions.shop import Shop
-from processing.decisions import By, Offer, Policy, baseline_types, decide, violations
+from processing.decisions import (
+    By,
+    Hearing,
+    History,
+    Offer,
+    Policy,
+    baseline_types,
+    decide,
+    violations,
+    with_history,
+)
 from processing.decisions.arrays import Floats, Indices
 from processing.decisions.outcome import chosen_values
 from processing.decisions.rules import cheapest, strongest
@@ -101,6 +112,7 @@ def _round(labelled: Shop, arena: Arena, settings: Settings, *, threads: int, ce
     policies = _by_suitability(labelled, arena, settings)
     policies["rightpack"] = decide(offer, learned.trust.policy).chosen
     policies["unguarded"] = decide(offer, POLICY).chosen
+    policies["with_history"] = decide(_remembering(learned.damage, arena, settings), learned.trust.policy).chosen
     found = {
         "labelled": len(labelled),
         "policies": {name: asdict(arena.figures(chosen)) for name, chosen in policies.items()},
@@ -108,7 +120,7 @@ def _round(labelled: Shop, arena: Arena, settings: Settings, *, threads: int, ce
         "raw_disorder": float(np.mean((np.diff(learned.damage, axis=1) > 0).any(axis=1))),
         "caution": learned.trust.policy.caution,
         "trusted": learned.trust.policy.trusted,
-        "saving": asdict(learned.trust.best),
+        "saving": asdict(learned.trust.worth),
         "tree_rounds": learned.rounds,
     }
     if ceiling_too:
@@ -128,6 +140,14 @@ def _by_suitability(labelled: Shop, arena: Arena, settings: Settings) -> dict[st
         "monotone_threshold": decide(offer, by_bar).chosen,
         "suitability_cost": decide(offer, POLICY).chosen,
     }
+
+
+def _remembering(damage: Floats, arena: Arena, settings: Settings) -> Offer:
+    """What could be decided if feedback on these products were there as well; all other figures do without it."""
+    counts = arena.shop.counts
+    history = History(counts.shipped, counts.bad, counts.tested, counts.failed)
+    hearing = Hearing(settings.labels.reporting_rate, FALSE_REPORTS, SEVERITY)
+    return arena.shop.offer(damage=with_history(damage, history, hearing))
 
 
 def _capped(offer: Offer, policy: Policy, arena: Arena) -> dict[str, Any]:
@@ -152,11 +172,10 @@ def _disorder(offer: Offer) -> int:
 
 
 def _line(found: dict[str, Any], box: float, seconds: float) -> str:
-    costs = " ".join(f"{name} {figures['cost']:.4f}" for name, figures in found["policies"].items())
-    ratio = found["policies"]["rightpack"]["cost"] / box
-    extra = (
-        f" ceiling {found['ceiling']['cost']:.4f} capped {found['budget']['cost']:.4f}" if "ceiling" in found else ""
-    )
-    return (
-        f"  {found['labelled']:>7,}: {costs} (x{ratio:.3f} box, caution {found['caution']:g}){extra} [{seconds:.0f} s]"
-    )
+    """One round in one line: costs, share of always-box's cost, and what only the last round has."""
+    parts = [f"{name} {figures['cost']:.4f}" for name, figures in found["policies"].items()]
+    if "ceiling" in found:
+        parts += [f"ceiling {found['ceiling']['cost']:.4f}", f"capped {found['budget']['cost']:.4f}"]
+    share = found["policies"]["rightpack"]["cost"] / box
+    how = f"{share:.3f} of the box, caution {found['caution']:.2f}, {seconds:.0f} s"
+    return f"  {found['labelled']:>7,}: {', '.join(parts)} ({how})"

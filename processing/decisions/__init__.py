@@ -12,6 +12,7 @@ from processing.decisions.chances import damage_of, suitability_of
 from processing.decisions.decide import decide
 from processing.decisions.fit import Products, fits, material
 from processing.decisions.frontier import Point, frontier
+from processing.decisions.history import Hearing, History, with_history
 from processing.decisions.monotone import falling, rising, violations
 from processing.decisions.offer import DamageCost, Offer
 from processing.decisions.outcome import Decisions
@@ -19,13 +20,15 @@ from processing.decisions.overrides import Kind, Override, Overrides
 from processing.decisions.policy import By, Policy
 from processing.decisions.reasons import reasons
 from processing.decisions.rules import Rule, baseline_types
-from processing.decisions.trust import Evidence, Trust, Worth, saving, trust
+from processing.decisions.trust import Evidence, Savings, Trust, Worth, savings, trust
 
 __all__ = [
     "By",
     "DamageCost",
     "Decisions",
     "Evidence",
+    "Hearing",
+    "History",
     "Kind",
     "Offer",
     "Override",
@@ -34,6 +37,7 @@ __all__ = [
     "Policy",
     "Products",
     "Rule",
+    "Savings",
     "Trust",
     "Worth",
     "baseline_types",
@@ -45,8 +49,9 @@ __all__ = [
     "material",
     "reasons",
     "rising",
-    "saving",
+    "savings",
     "suitability_of",
     "trust",
     "violations",
+    "with_history",
 ]

@@ -4,6 +4,10 @@ A laboratory tests every type that a product fits, and picks its products at ran
 can be read off the tests, without the bias of shipments, where weak packs were tried on strong products. The saving of
 a policy is the mean saving that the model estimates over all held-out products, plus the mean by which the tests differ
 from the estimates (a doubly robust estimate: the model only makes it more precise, the tests make it right).
+
+Picked types break more often than estimated: they were picked because their estimates were low, some of them by luck.
+Caution makes up for that. With few tests the saving hardly tells one caution from the next, so instead of the one that
+happened to come out best, an average is taken, in which each counts by how likely it is to be as good as the best.
 """
 
 from __future__ import annotations
@@ -23,7 +27,7 @@ from processing.decisions.rules import baseline_types
 
 CAUTIONS: Final = (1.0, 1.25, 1.5, 2.0, 2.5, 3.0)
 DEVIATIONS: Final = 1.28  # one-sided confidence of 90 %
-LEAST_TESTS: Final = 20
+LEAST_TESTS: Final = 100  # damage is rare: fewer tested products can miss it altogether, and then seem sure
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,6 @@ class Evidence:
 class Worth:
     """Saving per shipment against the baseline, its standard error, and the number of tested products behind it."""
 
-    caution: float
     saving: float
     error: float
     tests: int
@@ -55,50 +58,71 @@ class Worth:
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """The policy that the evidence supports, and what each caution was found to be worth."""
+    """The policy that the evidence supports, what it is worth, and what was tried: caution and worth."""
 
     policy: Policy
-    tried: tuple[Worth, ...]
+    worth: Worth
+    tried: tuple[tuple[float, Worth], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Savings:
+    """What a policy saves: by the model's word on every product, and by how much tests say more on tested ones."""
+
+    believed: Floats
+    surprise: Floats
+
+    def less(self, other: Savings) -> Savings:
+        """The difference from another policy on the same products and tests."""
+        return Savings(self.believed - other.believed, self.surprise - other.surprise)
 
     @property
-    def best(self) -> Worth:
-        """The caution that surely saves most; the most cautious of equals."""
-        return max(reversed(self.tried), key=lambda worth: worth.sure)
+    def worth(self) -> Worth:
+        """Mean and standard error; without two tests nothing is known."""
+        tests = len(self.surprise)
+        if tests < 2 or len(self.believed) < 2:
+            return Worth(0.0, np.inf, tests)
+        variance = self.surprise.var(ddof=1) / tests + self.believed.var(ddof=1) / len(self.believed)
+        return Worth(float(self.believed.mean() + self.surprise.mean()), float(np.sqrt(variance)), tests)
 
 
 def trust(offer: Offer, policy: Policy, evidence: Evidence, *, cautions: Sequence[float] = CAUTIONS) -> Trust:
-    """Choose the caution that surely saves most on held-out products; without a sure saving, the baseline.
+    """Choose the caution by held-out products; if that does not surely save anything, the baseline is to decide.
 
     `offer` holds estimates of a model that has not learned from these products.
     """
     free = replace(policy, damage_budget=None, least_gain=0.0, change_share=1.0, trusted=True)
     reference = baseline_types(offer, policy)
-    tried = []
-    for caution in cautions:
+
+    def at(caution: float) -> Savings:
         chosen = decide(offer, replace(free, caution=caution)).chosen
-        tried.append(saving(offer, chosen, reference, evidence=evidence, caution=caution))
-    found = Trust(policy, tuple(tried))
-    if found.best.sure <= 0:
-        return Trust(replace(policy, trusted=False), found.tried)
-    return Trust(replace(policy, trusted=True, caution=found.best.caution), found.tried)
+        return savings(offer, chosen, reference, evidence)
+
+    found = [at(caution) for caution in cautions]
+    caution = _average(cautions, found)
+    worth = at(caution).worth
+    tried = tuple((caution, each.worth) for caution, each in zip(cautions, found, strict=True))
+    return Trust(replace(policy, caution=caution, trusted=worth.sure > 0), worth, tried)
 
 
-def saving(offer: Offer, chosen: Indices, reference: Indices, *, evidence: Evidence, caution: float = 1.0) -> Worth:
-    """What `chosen` types save per shipment over `reference` types."""
+def savings(offer: Offer, chosen: Indices, reference: Indices, evidence: Evidence) -> Savings:
+    """What `chosen` types save over `reference` types."""
     believed = _saved(offer, chosen, reference, offer.damage)
     seen = _saved(offer, chosen, reference, evidence.rates)
     # an untested product that both ways treat alike saves nothing for sure, yet it is no test
     tested: Flags = some(~np.isnan(evidence.rates)) & ~np.isnan(seen) & ~np.isnan(believed)
-    tests = int(tested.sum())
-    if tests < 2:
-        return Worth(caution, 0.0, np.inf, tests)
-    surprise = (seen - believed)[tested]
-    known = believed[~np.isnan(believed)]
-    variance = surprise.var(ddof=1) / tests + known.var() / len(known)
-    return Worth(caution, float(known.mean() + surprise.mean()), float(np.sqrt(variance)), tests)
+    return Savings(believed[~np.isnan(believed)], (seen - believed)[tested])
 
 
 def _saved(offer: Offer, chosen: Indices, reference: Indices, damage: Floats) -> Floats:
     costs = offer.pack_cost + damage * offer.damage_cost[:, None]
     saved = chosen_values(costs, reference) - chosen_values(costs, chosen)
     return np.where(chosen == reference, 0.0, saved)
+
+
+def _average(cautions: Sequence[float], found: Sequence[Savings]) -> float:
+    """The geometric mean, each weighted by the likelihood that it saves as much as the best."""
+    best = max(found, key=lambda each: each.worth.saving)
+    gaps = [best.less(each).worth for each in found]
+    weights = np.array([np.exp(-((gap.saving / gap.error) ** 2) / 2) if gap.error > 0 else 1.0 for gap in gaps])
+    return float(np.exp(np.average(np.log(cautions), weights=weights)))
