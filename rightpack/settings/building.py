@@ -1,0 +1,67 @@
+"""Plain data into frozen dataclasses; every complaint names the key."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rightpack.errors import SettingsError
+
+T = typing.TypeVar("T")
+
+
+def build(cls: type[T], raw: object, path: str = "") -> T:
+    """Make the dataclass `cls` from plain data; SettingsError names the key that is unknown, missing or mistyped."""
+    if not isinstance(raw, Mapping):
+        raise SettingsError(f"{path or 'settings'} must be a table, not {raw!r}.")
+    hints = typing.get_type_hints(cls)
+    names = [f.name for f in dataclasses.fields(cls)]  # type: ignore[arg-type]
+    for key in raw:
+        if key not in names:
+            raise SettingsError(f"Unknown key {_dotted(path, key)!r}.{nearest(key, names)}")
+    values = {key: _convert(hints[key], value, _dotted(path, key)) for key, value in raw.items()}
+    try:
+        return cls(**values)
+    except TypeError as error:
+        raise SettingsError(f"{path or 'settings'}: {error}") from error
+
+
+def _dotted(path: str, key: str) -> str:
+    return f"{path}.{key}" if path else str(key)
+
+
+def nearest(key: str, names: Sequence[str]) -> str:
+    """A hint for whoever misspelt `key`: the most similar name, or all of them."""
+    close = difflib.get_close_matches(key, names, n=1)
+    return f" Did you mean {close[0]!r}?" if close else f" Known are: {', '.join(sorted(names))}."
+
+
+def _convert(hint: Any, value: object, path: str) -> Any:
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is types.UnionType:
+        return None if value is None else _convert(arguments[0], value, path)
+    if origin is tuple:
+        if isinstance(value, str) or not isinstance(value, Sequence):
+            raise SettingsError(f"{path} must be a list, not {value!r}.")
+        return tuple(_convert(arguments[0], item, f"{path}[{index}]") for index, item in enumerate(value))
+    if origin is dict:
+        if not isinstance(value, Mapping):
+            raise SettingsError(f"{path} must be a table, not {value!r}.")
+        return {str(key): _convert(arguments[1], item, _dotted(path, key)) for key, item in value.items()}
+    if dataclasses.is_dataclass(hint):
+        return build(hint, value, path)  # type: ignore[arg-type]
+    return _scalar(hint, value, path)
+
+
+def _scalar(hint: Any, value: object, path: str) -> Any:
+    if hint is Any:
+        return value
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
+        raise SettingsError(f"{path} must be {hint.__name__}, not {value!r}.")
+    return value

@@ -1,0 +1,99 @@
+"""All sections together, resolved once at the edge and passed in."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Self
+
+from rightpack.errors import SettingsError
+from rightpack.layout import checked_name
+from rightpack.packaging import PackageType
+from rightpack.settings.approval import Gate
+from rightpack.settings.building import build, nearest
+from rightpack.settings.drifting import Drift
+from rightpack.settings.layers import merge, read_toml
+from rightpack.settings.learning import Features, Labels, Split, Training
+from rightpack.settings.serving import Inference, Recommendation, Warehouse
+
+CONFIG_FOLDER: Final = Path(__file__).resolve().parents[2] / "config"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything a team may decide about one stage."""
+
+    version: int
+    stage: str
+    package_types: tuple[PackageType, ...]
+    features: Features
+    labels: Labels = field(default_factory=Labels)
+    split: Split = field(default_factory=Split)
+    training: Training = field(default_factory=Training)
+    gate: Gate = field(default_factory=Gate)
+    inference: Inference = field(default_factory=Inference)
+    recommendation: Recommendation = field(default_factory=Recommendation)
+    drift: Drift = field(default_factory=Drift)
+    warehouse: Warehouse = field(default_factory=Warehouse)
+
+    def __post_init__(self) -> None:
+        """Check what types alone cannot say."""
+        if self.version != 1:
+            raise SettingsError(f"Settings version {self.version} is not known; this release reads version 1.")
+        checked_name(self.stage)
+        ranks = [t.rank for t in self.package_types]
+        if len(set(ranks)) != len(ranks):
+            raise SettingsError("Two package types share a protection rank; ranks order them and must differ.")
+        for package_type in self.package_types:
+            checked_name(package_type.name)
+
+    @property
+    def trained_types(self) -> tuple[PackageType, ...]:
+        """Package types that have a model of their own."""
+        return tuple(t for t in self.package_types if t.trained)
+
+    def package_type(self, name: str) -> PackageType:
+        """The package type called `name`; SettingsError with the nearest name if there is none."""
+        for package_type in self.package_types:
+            if package_type.name == name:
+                return package_type
+        raise SettingsError(f"No package type {name!r}.{nearest(name, [t.name for t in self.package_types])}")
+
+    def to_json(self) -> str:
+        """Canonical text; the same settings give the same text."""
+        return json.dumps(dataclasses.asdict(self), sort_keys=True, indent=1)
+
+    @property
+    def digest(self) -> str:
+        """Sha256 of the canonical text."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read resolved settings."""
+        return build(cls, json.loads(text))
+
+    @classmethod
+    def load(cls, stage: str, overrides: Sequence[Mapping[str, Any]] = (), folder: Path = CONFIG_FOLDER) -> Self:
+        """Merge `base.toml`, `<stage>.toml` if there is one, and `overrides` in order."""
+        layers: list[Mapping[str, Any]] = [read_toml(folder / "base.toml")]
+        own = folder / f"{checked_name(stage)}.toml"
+        if own.exists():
+            layers.append(read_toml(own))
+        merged: dict[str, Any] = {}
+        for layer in (*layers, *overrides, {"stage": stage}):
+            merged = merge(merged, layer)
+        return build(cls, _types_as_list(merged))
+
+
+def _types_as_list(merged: dict[str, Any]) -> dict[str, Any]:
+    """Package types are a table by name in TOML, so that layers can change one of them."""
+    by_name = merged.get("package_types")
+    if isinstance(by_name, Mapping):
+        rows = [{"name": name, **values} for name, values in by_name.items()]
+        merged["package_types"] = sorted(rows, key=lambda row: (row.get("rank", 0), row["name"]))
+    return merged
