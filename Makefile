@@ -16,7 +16,7 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help bench-gate install demo test check lint lock render synth clean
+.PHONY: help bench-decisions bench-gate install demo test check lint lock render synth clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,6 +44,9 @@ test: $(VENV)/.all ## the whole test suite
 
 bench-gate: $(VENV)/.all ## how often the gate raises a false alarm, and what it misses: 200 simulated weeks, a concept drift
 	$(BIN)/python -m benchmarks.gate_weeks --json out/bench-gate.json $(ARGS)
+
+bench-decisions: $(VENV)/.all ## what decisions cost against always-box, the thresholds and the oracle; ARGS="--seeds 1"
+	$(BIN)/python -m benchmarks.decisions --json out/bench-decisions.json $(ARGS)
 
 check: lint test ## everything a change must pass
 

@@ -55,7 +55,7 @@ def build(
         tree_metadata=False,
     )
     for stage in stages:
-        package_types = [t.name for t in Settings.load(stage.name).trained_types]
+        package_types = Settings.load(stage.name).targets  # the joint model is watched like those of single types
         PlatformStack(app, stage, package_types=package_types, code=lambda_.Code.from_asset(str(code)))
         PipelinesStack(app, stage, definitions=definitions, package_types=package_types)
     return app

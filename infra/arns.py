@@ -80,6 +80,11 @@ class Arns:
         return self.arn("sagemaker", f"model-package/{self.layout.named('*')}/*")
 
     @property
+    def model_parameters(self) -> str:
+        """Parameters that say which model of the stage serves."""
+        return self.arn("ssm", f"parameter{self.layout.model_parameter('*')}")
+
+    @property
     def workgroups(self) -> str:
         """All Redshift Serverless workgroups: their ARNs end in an id that is not known before they exist."""
         return self.arn("redshift-serverless", "workgroup/*")

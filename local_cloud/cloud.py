@@ -17,6 +17,7 @@ from local_cloud.cloudformation.stacks import Stack
 from local_cloud.host import Host, ObjectStore
 from local_cloud.limits import raise_file_limit
 from local_cloud.machinery import Machinery
+from local_cloud.redshift.pgwire.certificate import authority
 from local_cloud.wire import AwsError, Service
 
 LOG = logging.getLogger(__name__)
@@ -28,12 +29,12 @@ class DeploymentError(Exception):
 
 
 def default_services() -> list[Maker]:
-    """SageMaker, Redshift's Data API and Redshift Serverless; imported only when a cloud starts."""
-    from local_cloud.redshift.serverless import RedshiftServerless
-    from local_cloud.redshift.service import RedshiftData
+    """SageMaker and all of Redshift; imported only when a cloud starts."""
+    from local_cloud.redshift.account import RedshiftAccount
     from local_cloud.sagemaker.service import SageMaker
 
-    return [SageMaker, RedshiftData, RedshiftServerless]
+    redshift = RedshiftAccount()
+    return [SageMaker, redshift.data_api, redshift.serverless, redshift.clusters]
 
 
 class LocalCloud:
@@ -185,12 +186,13 @@ class LocalCloud:
         self._running.bus.emit(source, detail_type, detail, resources=resources)
 
     def credentials(self, role_arn: str, session: str) -> dict[str, str]:
-        """Environment variables of a fresh session of the role.
+        """Environment variables of a fresh session of the role, and the certificate of the warehouse to trust.
 
         Raises:
             AwsError: AccessDenied, as there is no such role.
         """
-        return self._running.credentials.session(role_arn, session)
+        found, certificate = self._running.credentials.session(role_arn, session), authority(self.root)
+        return {**found, "SSL_CERT_FILE": str(certificate)} if certificate.exists() else found
 
     def invoke(self, function: str, payload: bytes) -> tuple[bytes, bool]:
         """Run a Lambda function by ARN or name and wait: the answer and whether it is a function error."""

@@ -34,6 +34,7 @@ from local_cloud.metrics import Metrics
 from local_cloud.notices import Notices
 from local_cloud.objects import Objects
 from local_cloud.patches import Hooks, Patches, contract
+from local_cloud.permissions import simulate_principal_policy
 from local_cloud.ranged_get import RangedGet
 from local_cloud.s3_events import S3Events
 from local_cloud.server import Server
@@ -122,6 +123,7 @@ class Machinery:
         gateway.answer("events", "TestEventPattern", self.bus.match_pattern)
         gateway.guard("events", "PutTargets", self.bus.check_targets)
         gateway.guard("sns", "Subscribe", self._notices.check_subscription)
+        gateway.answer("iam", "SimulatePrincipalPolicy", simulate_principal_policy)
         gateway.guard("sts", "AssumeRole", self.credentials.check_assume_role)
         gateway.internal("_local", self._local)
 

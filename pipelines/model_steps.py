@@ -20,12 +20,13 @@ CONTENT_TYPES: Final = [PARQUET, CSV]
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """One version of a model package: verdict, group, artefact, evaluation statistics and properties for people."""
+    """One version of a model package: verdict, group, artefact, quality, what drives its scores, words for people."""
 
     status: str
     group: Any
     model_data: Any
     statistics: Any
+    explanation: Any
     properties: Mapping[str, Any]
 
 
@@ -36,7 +37,6 @@ def create_model(name: str, session: Any, model_data: Any) -> ModelStep:
 
 def register_model(name: str, session: Any, registration: Registration) -> ModelStep:
     """Add a version to a model package group."""
-    statistics = MetricsSource(content_type="application/json", s3_uri=registration.statistics)
     request = _builder(session, registration.model_data).register(
         model_package_group_name=registration.group,
         approval_status=registration.status,
@@ -44,10 +44,16 @@ def register_model(name: str, session: Any, registration: Registration) -> Model
         response_types=CONTENT_TYPES,
         transform_instances=[TRANSFORM_INSTANCE],
         inference_instances=[TRANSFORM_INSTANCE],
-        model_metrics=ModelMetrics(model_statistics=statistics),
+        model_metrics=ModelMetrics(
+            model_statistics=_json(registration.statistics), explainability=_json(registration.explanation)
+        ),
         customer_metadata_properties=dict(registration.properties),
     )
     return ModelStep(name=name, step_args=request, retry_policies=service_retries())
+
+
+def _json(uri: Any) -> MetricsSource:
+    return MetricsSource(content_type="application/json", s3_uri=uri)
 
 
 def _builder(session: Any, model_data: Any) -> ModelBuilder:

@@ -12,14 +12,19 @@ import tarfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, Self
 
 from rightpack.errors import DataError, InternalError
+from rightpack.packaging import EVERY_TYPE
 
 INDEX: Final = "bundle.json"
 CARD: Final = "card.json"
+POLICY: Final = "policy.json"
+ARCHIVE: Final = "model.tar.gz"
 VERSION: Final = 1
+LIBRARIES: Final = ("lightgbm", "numpy", "pyarrow", "rightpack")
 LARGEST_BYTES: Final = 4 * 1024**3
 MOST_FILES: Final = 10_000
 TEXT: Final = frozenset({".json", ".txt"})
@@ -28,7 +33,10 @@ NOT_TEXT: Final = "which is no text or JSON file (*.txt, *.json); a model must n
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What a model is and what it has learned from; `label_share` is that of suitable rows."""
+    """What a model is and what it has learned from; `label_share` is that of suitable rows.
+
+    `source` is the digest of the code that an architecture from outside has; empty for built-in ones.
+    """
 
     package_type: str
     architecture: str
@@ -39,6 +47,7 @@ class Card:
     settings_digest: str
     libraries: dict[str, str]
     tuning: dict[str, float] = field(default_factory=dict)
+    source: str = ""
     complete: bool = True
 
     @property
@@ -63,6 +72,17 @@ class Card:
         if not card.complete:
             raise DataError(f"The model in {folder.name!r} is not complete; its training did not end.")
         return card
+
+
+def libraries() -> dict[str, str]:
+    """Versions of what a model depends on."""
+    found = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "source"
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +115,18 @@ def read_index(folder: Path) -> tuple[list[Entry], list[str]]:
         if entry.directory in {"", ".."} or PurePosixPath(str(entry.directory)).name != entry.directory:
             raise InternalError(f"{INDEX} names a folder outside of the artefact: {entry.directory!r}.")
     return entries, [str(name) for name in raw.get("left_out", [])]
+
+
+def joint_policy(folder: Path, entries: Sequence[Entry]) -> dict[str, Any]:
+    """How far the joint model of a bundle is to be trusted, as it found out itself; empty where there is none."""
+    joint = next((entry for entry in entries if entry.package_type == EVERY_TYPE), None)
+    if joint is None:
+        return {}
+    with tarfile.open(folder / ARCHIVE, mode="r:gz") as opened:
+        content = opened.extractfile(f"{joint.directory}/{POLICY}")
+        if content is None:
+            raise DataError(f"The joint model in {ARCHIVE} has no {POLICY}; its training did not end.")
+        return dict(json.load(content))
 
 
 def check_text(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Bundle: the approved model of every trained package type in one artefact, so that one pass scores them all."""
+"""Bundle: the approved model of every training target in one artefact, so that one pass scores them all."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from processing.job import Job, Record, run_step
 from rightpack.errors import DataError
 from rightpack.layout import Metric
 from rightpack.metrics import Metrics
+from rightpack.packaging import EVERY_TYPE
 from rightpack.registry import ModelPackage, Registry
 from rightpack.settings import Settings
 
@@ -28,7 +29,7 @@ def run(job: Job) -> None:
     record = Record("Bundle")
     settings = job.settings(job.input("config"))
     champions = _champions(job, settings)
-    left_out = [name for name, package in champions.items() if package is None]
+    left_out = [name for name, package in champions.items() if package is None and name != EVERY_TYPE]
     output = job.output("bundle")
     with tempfile.TemporaryDirectory() as scratch:
         merged = merge({n: p for n, p in champions.items() if p}, left_out, job.client("s3"), Path(scratch))
@@ -42,13 +43,13 @@ def run(job: Job) -> None:
 
 
 def _champions(job: Job, settings: Settings) -> dict[str, ModelPackage | None]:
-    """Serving model of each trained type; DataError if no type has one."""
+    """Serving model of each trained type and of the joint one; DataError if there is none at all."""
     registry, layout = Registry(job.client("sagemaker")), job.layout
-    found = {t.name: registry.champion(layout.model_group(t.name)) for t in settings.trained_types}
+    found = {name: registry.champion(layout.model_group(name)) for name in settings.targets}
     if not any(found.values()):
         names = ", ".join(found) or "none"
         raise DataError(
-            f"No trained package type ({names}) has an approved model. "
+            f"Nothing that is trained ({names}) has an approved model. "
             "Train first, or approve a version by hand (`rightpack models`)."
         )
     for name in (n for n, package in found.items() if package is None):

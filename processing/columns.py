@@ -28,13 +28,20 @@ SIDES: Final = ("length_cm", "width_cm", "height_cm")
 MASS: Final = "weight_g"
 PRICE: Final = "price"
 LIQUID: Final = "is_liquid"
+PREVIOUS: Final = "previous_type"
+OVERRIDES: Final = "overrides"
+DAMAGE: Final = "damage:"  # how columns of damage rates begin in scores; the package type follows
 COUNTS: Final = (
     "earlier_units",
     "earlier_bad",
     "recent_units",
     "recent_bad",
 )  # shipments and damage, lately and before
-RESERVED: Final = frozenset({PRODUCT, ROW, LABEL_ID, LABEL, WEIGHT, MOMENT, *COUNTS})
+TYPE: Final = "package_type"
+EVIDENCE: Final = ("shipped", "bad", "tested", "failed")  # units by product and type, all that was ever heard
+RESERVED: Final = frozenset(
+    {PRODUCT, ROW, LABEL_ID, LABEL, WEIGHT, MOMENT, PREVIOUS, OVERRIDES, TYPE, *EVIDENCE, *COUNTS}
+)
 
 
 class Kind(StrEnum):
@@ -72,6 +79,12 @@ class Column:
     required: bool = True
 
 
+DECIDED: Final = (
+    Column(PREVIOUS, Kind.CATEGORY, required=False),
+    Column(OVERRIDES, Kind.TEXT, required=False),
+)  # what was decided about a product before, by a run and by people
+
+
 def feature_columns(features: Features) -> tuple[Column, ...]:
     """Raw feature columns in a fixed order; SettingsError if one has the name of a column of our own."""
     kinds = ((features.numeric, Kind.NUMBER), (features.categorical, Kind.CATEGORY), (features.text, Kind.TEXT))
@@ -98,10 +111,27 @@ def training_columns(features: Features) -> tuple[Column, ...]:
 
 def inference_columns(features: Features) -> tuple[Column, ...]:
     """What an inference drop holds: features, and what the recommendation looks at where the shop knows it."""
+    return (Column(PRODUCT, Kind.KEY), *product_columns(features), *DECIDED)
+
+
+def damage_columns(features: Features) -> tuple[Column, ...]:
+    """What a drop of evidence on damage holds: a row per product and package type."""
+    return (
+        Column(PRODUCT, Kind.KEY),
+        Column(TYPE, Kind.KEY),
+        Column(MOMENT, Kind.MOMENT),
+        *(Column(name, Kind.WEIGHT) for name in EVIDENCE),
+        *(Column(name, Kind.WEIGHT, required=False) for name in COUNTS[2:]),
+        *product_columns(features),
+    )
+
+
+def product_columns(features: Features) -> tuple[Column, ...]:
+    """Features, and what decisions look at where the shop knows it."""
     own = feature_columns(features)
     known = {c.name for c in own}
     wanted = [Column(name, Kind.NUMBER, required=False) for name in (*SIDES, MASS, PRICE, LIQUID)]
-    return (Column(PRODUCT, Kind.KEY), *own, *(c for c in wanted if c.name not in known))
+    return (*own, *(c for c in wanted if c.name not in known))
 
 
 def conform(table: pa.Table, columns: Sequence[Column], source: str) -> pa.Table:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import hypot
 from statistics import NormalDist
 from typing import Any, Final
@@ -16,10 +17,11 @@ from processing.columns import LABEL, WEIGHT
 from processing.features.expressions import FloatArray
 from processing.slices import slices
 from processing.statistics.bootstrap import Bootstrap, Resampled
-from processing.statistics.metrics import METRICS
+from processing.statistics.drift import compare
+from processing.worth import saved_by
 from rightpack.errors import DataError
 from rightpack.gate import Estimate, Evidence, Slice
-from rightpack.settings import Criterion, Gate, Settings
+from rightpack.settings import Criterion, Drift, Gate, Settings
 
 NEW: Final = "new model"
 LAST: Final = "last approved"
@@ -41,11 +43,18 @@ class Measured:
 
 
 def measure(
-    labels: pa.Table, validation: pa.Table, *, candidate: FloatArray, champion: Champion | None, settings: Settings
+    labels: pa.Table,
+    validation: pa.Table,
+    *,
+    candidate: FloatArray,
+    champion: Champion | None,
+    settings: Settings,
+    package_type: str = "",
 ) -> Measured:
     """Metrics with bootstrap samples of the candidate and, where it could score, of the champion.
 
-    Raises DataError where a class has no weight, since nothing can be measured then.
+    With a `package_type` also what choosing between it and the baseline saves. Raises DataError where a class has no
+    weight, since nothing can be measured then.
     """
     truth, weights = (labels[name].to_numpy().astype(np.float64) for name in (LABEL, WEIGHT))
     for value, name in ((1, "suitable"), (0, "unsuitable")):
@@ -60,7 +69,10 @@ def measure(
     if any(criterion.slices for criterion in gate.criteria):
         for name, rows in slices(validation, truth, gate.slicing):
             parts[name] = bootstrap.resample(truth[rows], weights[rows], {m: s[rows] for m, s in scores.items()})
-    return Measured(truth, weights, scores, bootstrap.resample(truth, weights, scores), parts)
+    means = {}
+    if package_type:
+        means = {name: saved_by(validation, truth, chances, package_type, settings) for name, chances in scores.items()}
+    return Measured(truth, weights, scores, bootstrap.resample(truth, weights, scores, means), parts)
 
 
 def evidence_of(
@@ -70,29 +82,36 @@ def evidence_of(
     *,
     gate: Gate,
     more: Mapping[str, Estimate] | None = None,
+    baseline: str = "",
 ) -> Evidence:
     """What the gate judges by, each metric with an interval at its own criterion's confidence.
 
-    `profile` is that of the step Prepare; `more` are metrics of the surroundings that somebody else has measured.
+    `profile` is that of the step Prepare; `more` are metrics of the surroundings that somebody else has measured;
+    `baseline` is the package type that savings are measured against.
     """
     at = _confidences([c for c in gate.criteria if not c.slices])
     new, last = measured.metrics[NEW], measured.metrics.get(LAST)
-    metrics = {name: new.estimate(name, at[name]) for name in METRICS}
-    metrics |= {**_surroundings(champion, profile, at.get("damage_ratio", SHOWN_CONFIDENCE)), **(more or {})}
+    names = new.measured
+    metrics = {name: new.estimate(name, at[name]) for name in names}
+    metrics |= {**_surroundings(champion, profile, at["damage_ratio"]), **(more or {})}
+    evidence = Evidence(metrics, slices=_slices(measured, gate))
+    if baseline:
+        evidence = replace(evidence, baseline=baseline)
     if champion is None:
-        return Evidence(metrics, slices=_slices(measured, gate))
-    return Evidence(
-        metrics,
-        {name: new.difference(last, name, at[name]) for name in METRICS} if last else {},
-        {name: _since(new, name, champion.stored[name], at[name]) for name in METRICS if name in champion.stored},
-        _slices(measured, gate),
+        return evidence
+    return replace(
+        evidence,
+        differences={name: new.difference(last, name, at[name]) for name in names if name in last.measured}
+        if last
+        else {},
+        stored={name: _since(new, name, champion.stored[name], at[name]) for name in names if name in champion.stored},
     )
 
 
-def _confidences(criteria: Sequence[Criterion], parts: int = 1) -> dict[str, float]:
+def _confidences(criteria: Sequence[Criterion], parts: int = 1) -> defaultdict[str, float]:
     """Confidence by metric, raised so that it holds for all `parts` together (Sidak)."""
     raised = {c.metric: c.confidence ** (1 / max(parts, 1)) for c in criteria}
-    return dict.fromkeys(METRICS, SHOWN_CONFIDENCE) | raised
+    return defaultdict(lambda: SHOWN_CONFIDENCE, raised)
 
 
 def _surroundings(champion: Champion | None, profile: Mapping[str, Any], confidence: float) -> dict[str, Estimate]:
@@ -107,6 +126,18 @@ def _surroundings(champion: Champion | None, profile: Mapping[str, Any], confide
     if damage and damage["expected"] > 0:
         found["damage_ratio"] = damage_ratio(damage, champion.accepted_damage, confidence)
     return found
+
+
+def feature_drift(champion: Champion | None, profile: Mapping[str, Any], limits: Drift) -> dict[str, Estimate]:
+    """The largest PSI of a feature between what the champion and the candidate learned from; chance is ruled out first.
+
+    Nothing where there is no champion, or the profile of its rows is not kept.
+    """
+    if champion is None or champion.baseline is None:
+        return {}
+    shifts = compare(champion.baseline.columns, profile["columns"]).shifts
+    sure = [shift.psi for shift in shifts if shift.chi_square_p < limits.chi_square_p]
+    return {"feature_drift": Estimate.exactly(max(sure, default=0.0))}
 
 
 def damage_seen(profile: Mapping[str, Any]) -> float | None:
@@ -135,7 +166,7 @@ def _slices(measured: Measured, gate: Gate) -> tuple[Slice, ...]:
     found = []
     for name, models in measured.slices.items():
         new, last = models[NEW], models.get(LAST)
-        metrics = {metric: new.estimate(metric, at[metric]) for metric in METRICS}
-        differences = {metric: new.difference(last, metric, at[metric]) for metric in METRICS} if last else None
+        metrics = {metric: new.estimate(metric, at[metric]) for metric in new.measured}
+        differences = {metric: new.difference(last, metric, at[metric]) for metric in new.measured} if last else None
         found.append(Slice(name, metrics, differences))
     return tuple(found)

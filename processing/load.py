@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from processing.job import Job, Record, manifest_of, parse_arguments, run_step
-from rightpack.data_api import DataApi, Target
+from processing.warehouse import transport
 from rightpack.errors import ManifestError
 from rightpack.layout import Metric, PipelineKind, split_uri
 from rightpack.loader import Loader, RunLoad, StagedFiles, UsedModel
@@ -60,10 +60,8 @@ def load(job: Job, arguments: Arguments) -> dict[str, Any]:
 
 
 def _loader(job: Job, settings: Settings) -> Loader:
-    warehouse, layout = settings.warehouse, job.layout
-    target = Target(warehouse.workgroup or layout.workgroup, warehouse.database)
-    data_api = DataApi(job.client("redshift-data"), target)
-    return Loader(data_api, schema=warehouse.schema, role=layout.warehouse_role_arn)
+    way = transport(settings, job.layout, job.client)
+    return Loader(way, schema=settings.warehouse.schema, role=job.layout.warehouse_role_arn)
 
 
 def _staged(job: Job, uri: str, said: StepManifest, name: str) -> StagedFiles:

@@ -1,5 +1,7 @@
 """Prepare a training drop: check it, profile it, split it by product into training and validation rows.
 
+A drop holds labels of one package type, or evidence on damage in all of them (`preparing_joint`).
+
 Every labelled row gets a `row_id` (the drop's `label_id` where it has one), because a product can have several labels
 and scores are joined to labels on it.
 """
@@ -16,14 +18,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from processing.columns import COUNTS, LABEL, LABEL_ID, MOMENT, PRODUCT, ROW, WEIGHT, training_columns
+from processing.columns import COUNTS, LABEL, LABEL_ID, MOMENT, PRODUCT, ROW, WEIGHT, damage_columns, training_columns
 from processing.damage import damage_counts
 from processing.drops import read_drop
 from processing.job import Job, Record, parse_arguments, run_step
+from processing.preparing_joint import first_rows, joint_profile, prepare_joint
 from processing.profiling import dates, label_counts, summarise
 from processing.splitting import Sides, split
 from processing.tables import Limits, write_parts
-from rightpack.errors import DataError, SettingsError
+from rightpack.errors import DataError
+from rightpack.packaging import EVERY_TYPE
 from rightpack.settings import Settings, Split
 from rightpack.trigger import DropData
 
@@ -48,19 +52,36 @@ class Prepared:
     doubled: int
 
 
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """What is written: rows to learn from, rows to score, and what is known about those.
+
+    Of products in several package types `train` has several rows: then it is not `by_label`.
+    """
+
+    train: pa.Table
+    validation: pa.Table
+    labels: pa.Table
+    by_label: bool = True
+
+    @property
+    def learned(self) -> pa.Table:
+        """What is profiled: the labels to learn from, else the products, each once."""
+        return self.train if self.by_label else self.train.take(pa.array(first_rows(self.train)))
+
+
 def run(job: Job, arguments: Arguments) -> None:
     """Check, profile, split; write `train`, `validation`, `labels` and `profile`."""
     record = Record("Prepare")
     settings = job.settings(job.input("config"))
-    _check_type(settings, arguments.package_type)
-    columns = training_columns(settings.features)
+    joint = settings.target(arguments.package_type) == EVERY_TYPE
+    columns = damage_columns(settings.features) if joint else training_columns(settings.features)
     drop = read_drop(job.input("data"), DropData(arguments.data_uri, arguments.manifest_uri), columns)
     record.read("data", job.input("data"), drop.table.num_rows)
-    counted = [name for name in COUNTS if name in drop.table.column_names]
-    prepared = prepare(drop.table.drop_columns(counted), settings.split)
-    profile = {**_profile(arguments, prepared), "damage": damage_counts(drop.table)}
-    profile |= {"files": drop.files, "columns": summarise(prepared.train, columns)}
-    _write(job, settings, prepared, record)
+    sides, found = (_joint if joint else _single)(drop.table, settings)
+    _write(job, settings, sides, record)
+    named = {"version": 1, "package_type": arguments.package_type, "business_date": arguments.business_date}
+    profile = {**named, **found, "files": drop.files, "columns": summarise(sides.learned, columns)}
     folder = job.output("profile")
     (folder / "profile.json").write_text(json.dumps(profile, indent=1, sort_keys=True))
     record.wrote("profile", folder)
@@ -82,11 +103,24 @@ def prepare(table: pa.Table, rule: Split) -> Prepared:
     return Prepared(train, validation, left_out, rows.num_rows - single.num_rows)
 
 
-def _check_type(settings: Settings, name: str) -> None:
-    if not settings.package_type(name).trained:
-        raise SettingsError(
-            f"Package type {name!r} is not trained; set trained = true or send no training drop for it."
-        )
+def _single(table: pa.Table, settings: Settings) -> tuple[Outputs, dict[str, Any]]:
+    """Labels of one package type."""
+    counted = [name for name in COUNTS if name in table.column_names]
+    prepared = prepare(table.drop_columns(counted), settings.split)
+    held, own = prepared.validation, {LABEL, WEIGHT, MOMENT}
+    labels = held.select([PRODUCT, ROW, LABEL, WEIGHT, MOMENT])
+    outputs = Outputs(prepared.train, held.select([n for n in held.column_names if n not in own]), labels)
+    sides = {"train": prepared.train, "validation": held}
+    counts = {name: {**label_counts(side), "observed_at": dates(side)} for name, side in sides.items()}
+    rest = {"left_out": prepared.left_out, "doubled": prepared.doubled, "damage": damage_counts(table)}
+    return outputs, {**counts, **rest}
+
+
+def _joint(table: pa.Table, settings: Settings) -> tuple[Outputs, dict[str, Any]]:
+    """Evidence on damage in all package types."""
+    prepared = prepare_joint(table, settings.split, [t.name for t in settings.package_types])
+    outputs = Outputs(prepared.train, prepared.validation, prepared.labels, by_label=False)
+    return outputs, joint_profile(prepared, table)
 
 
 def _identified(table: pa.Table) -> pa.Table:
@@ -129,26 +163,11 @@ def _check_validation(table: pa.Table, sides: Sides) -> None:
             raise DataError(f"The {name} side has {counts}; both kinds are needed. Wait for more labels.")
 
 
-def _profile(arguments: Arguments, prepared: Prepared) -> dict[str, Any]:
-    return {
-        "version": 1,
-        "package_type": arguments.package_type,
-        "business_date": arguments.business_date,
-        "train": {**label_counts(prepared.train), "observed_at": dates(prepared.train)},
-        "validation": {**label_counts(prepared.validation), "observed_at": dates(prepared.validation)},
-        "left_out": prepared.left_out,
-        "doubled": prepared.doubled,
-    }
-
-
-def _write(job: Job, settings: Settings, prepared: Prepared, record: Record) -> None:
-    own = {LABEL, WEIGHT, MOMENT}
-    raw = [name for name in prepared.validation.column_names if name not in own]
+def _write(job: Job, settings: Settings, sides: Outputs, record: Record) -> None:
     right_sized = Limits(settings.inference.rows_per_file, settings.inference.megabytes_per_file)
-    labels = prepared.validation.select([PRODUCT, ROW, LABEL, WEIGHT, MOMENT])
-    _write_one(record, job.output("train"), prepared.train, Limits())
-    _write_one(record, job.output("validation"), prepared.validation.select(raw), right_sized)
-    _write_one(record, job.output("labels"), labels, Limits())
+    _write_one(record, job.output("train"), sides.train, Limits())
+    _write_one(record, job.output("validation"), sides.validation, right_sized)
+    _write_one(record, job.output("labels"), sides.labels, Limits())
 
 
 def _write_one(record: Record, folder: Path, table: pa.Table, limits: Limits) -> None:

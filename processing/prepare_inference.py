@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from processing.columns import PRODUCT, inference_columns
+from processing.columns import DECIDED, PRODUCT, inference_columns
 from processing.drops import read_drop
 from processing.job import Job, Record, parse_arguments, run_step
 from processing.profiling import summarise
@@ -49,7 +49,7 @@ def run(job: Job, arguments: Arguments) -> None:
         "doubled": doubled,
         "files": drop.files,
         "files_to_score": len(parts),
-        "columns": summarise(products, columns),
+        "columns": summarise(products, [c for c in columns if c not in DECIDED]),
     }
     (folder / "profile.json").write_text(json.dumps(profile, indent=1, sort_keys=True))
     record.wrote("profile", folder)

@@ -1,11 +1,12 @@
-"""Recommend: make scores rise with protection, pick a package type per product, write both for the warehouse."""
+"""Recommend: make estimates respect protection, pick a package type per product, write both for the warehouse."""
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,168 +14,145 @@ import numpy as np
 import pyarrow as pa
 
 from processing import tables
-from processing.artefact import Entry, read_index
-from processing.columns import LIQUID, MASS, PRICE, PRODUCT, SIDES
-from processing.decision import Candidates, Decisions, Rule, decide
-from processing.fitting import Dimensions
+from processing.artefact import Entry, joint_policy, read_index
+from processing.columns import DAMAGE, DECIDED, LIQUID, MASS, PRICE, PRODUCT, SIDES
+from processing.decisions import DamageCost, Decisions, Offer, Overrides, Policy, decide, violations
+from processing.decisions.arrays import Floats, Indices
+from processing.decisions.reading import overrides_of, previous_of, products_of
 from processing.job import Job, Record, manifest_of, run_step
 from processing.joining import aligned
-from processing.reasons import reason_texts
+from processing.outcomes import Rows, predictions, recommendations
 from processing.reports.inference import inference_page
-from processing.tally import Tally
+from processing.summary import summarise
 from rightpack.errors import InternalError
 from rightpack.manifest import COPY_MANIFEST, FileEntry, write_files
+from rightpack.packaging import EVERY_TYPE
 from rightpack.settings import Settings
 
-BLOCK: Final = 100_000  # products decided at once; each block becomes one file per table
-ESTIMATES: Final = ("suitability", "est_damage", "est_cost")
+BLOCK: Final = 100_000  # products per file of each table
 
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """Products (id and dimensions) with their scores, row by row, and the models that gave them."""
+    """Products with their scores, row by row, the models that gave them, and the types without a model."""
 
     products: pa.Table
     scores: pa.Table
     models: tuple[Entry, ...]
     left_out: tuple[str, ...]
 
-    def blocks(self) -> Iterator[tuple[pa.Table, pa.Table]]:
-        """Products and scores, `BLOCK` at a time."""
-        for start in range(0, self.products.num_rows, BLOCK):
-            yield self.products.slice(start, BLOCK), self.scores.slice(start, BLOCK)
 
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What is decided about: the offer, the policy, what products have so far, and what people said."""
 
-@dataclass(slots=True)
-class Written:
-    """One table's files so far."""
+    offer: Offer
+    policy: Policy
+    previous: Indices
+    overrides: Overrides
 
-    folder: Path
-    files: list[tables.Part] = field(default_factory=list)
+    @property
+    def names(self) -> list[str]:
+        """Package types from least to most protective."""
+        return [t.name for t in self.offer.types]
 
-    def add(self, table: pa.Table) -> None:
-        """Write `table` as the next files."""
-        self.files += tables.write_parts(table, self.folder, first=len(self.files))
-
-    def close(self, uri: str) -> int:
-        """Write the COPY manifest of files that will lie below `uri`; the number of rows in them."""
-        entries = [FileEntry(uri + part.path.name, part.bytes, part.rows) for part in self.files]
-        (self.folder / COPY_MANIFEST).write_text(write_files(entries))
-        return sum(part.rows for part in self.files)
+    def decide(self) -> Decisions:
+        """Pick one type per product."""
+        return decide(self.offer, self.policy, previous=self.previous, overrides=self.overrides)
 
 
 def run(job: Job) -> None:
     """Join, decide, write `predictions`, `recommendations` and `report`."""
     record = Record("Recommend")
     settings = job.settings(job.input("config"))
+    profile = json.loads((job.input("profile") / "profile.json").read_text())
     scored = _read(job, record)
-    outputs = {name: Written(job.output(name)) for name in ("predictions", "recommendations")}
-    tally = Tally(tuple(t.name for t in _ordered(settings)))
-    for products, scores in scored.blocks():
-        predictions, recommendations = _decide_block(products, scores, scored.models, settings, tally)
-        outputs["predictions"].add(predictions)
-        outputs["recommendations"].add(recommendations)
-    if tally.order_violations:
-        raise InternalError(
-            f"{tally.order_violations} suitabilities fall as protection rises; this run must not be loaded."
-        )
-    for name, written in outputs.items():
-        rows = written.close(job.output_uri(name))
-        record.wrote(name, written.folder, rows)
-    _report(job, settings, scored, tally, record)
+    case = _case(scored, settings, joint_policy(job.input("bundle"), scored.models), profile["business_date"])
+    _check_order(case.offer)
+    decisions = case.decide()
+    rows = Rows(scored.products, scored.scores, scored.models, case.offer, decisions, case.policy, case.overrides)
+    writers = {"predictions": predictions, "recommendations": recommendations}
+    for name, table in writers.items():
+        record.wrote(name, job.output(name), _write(job.output(name), job.output_uri(name), rows, table))
+    found = summarise(rows, case.previous, settings)
+    _report(job, {**found, **_origin(profile, scored)}, record)
 
 
 def _read(job: Job, record: Record) -> Scored:
     before, folder = manifest_of(job.input("profile")), job.input("bundle")
     record.checked(manifest_of(folder), "bundle", folder)
     models, left_out = read_index(folder)
-    wanted = [PRODUCT, *SIDES, MASS, PRICE, LIQUID]
-    products = tables.read_folder(record.checked(before, "features", job.input("features")), wanted)
+    features = record.checked(before, "features", job.input("features"))
+    wanted = [PRODUCT, *SIDES, MASS, PRICE, LIQUID, *(c.name for c in DECIDED)]
+    products = tables.read_folder(features, wanted)
     record.read("scores", job.input("scores"))
     scores = tables.read_folder(job.input("scores"))
-    names = [m.package_type for m in models]
+    names = [m.package_type for m in models if m.package_type != EVERY_TYPE]
+    names += [name for name in scores.column_names if name.startswith(DAMAGE)]
     return Scored(products, aligned(scores, products[PRODUCT], names), tuple(models), tuple(left_out))
 
 
-def _ordered(settings: Settings) -> list[Any]:
-    return sorted(settings.package_types, key=lambda t: t.rank)
-
-
-def _decide_block(
-    products: pa.Table, scores: pa.Table, models: Sequence[Entry], settings: Settings, tally: Tally
-) -> tuple[pa.Table, pa.Table]:
-    known = Dimensions.of(products)
-    raw = {name: scores[name].to_numpy().astype(np.float64) for name in scores.column_names}
-    candidates = Candidates.of(settings.package_types, raw, known)
-    decisions = decide(candidates, known, settings.recommendation)
-    reasons = reason_texts(decisions.rules, known.unknown, settings.recommendation)
-    tally.add(candidates, decisions, known)
-    ids = products[PRODUCT]
-    return _predictions(ids, candidates, raw, models), _recommendations(ids, candidates, decisions, reasons)
-
-
-def _predictions(
-    ids: pa.ChunkedArray, candidates: Candidates, raw: dict[str, np.ndarray[Any, Any]], models: Sequence[Entry]
-) -> pa.Table:
-    """One row per product and modelled type, a product's types from least to most protective."""
-    at = list(candidates.modelled)
-    names = [candidates.types[i].name for i in at]
-    versions = {m.package_type: m.model_version or "" for m in models}
-    rows = len(ids)
-    return pa.table(
-        {
-            "product_id": ids.combine_chunks().take(pa.array(np.repeat(np.arange(rows), len(at)))),
-            "package_type": _texts(np.tile(np.arange(len(at)), rows), names),
-            "suitability": pa.array(candidates.suitability[:, at].ravel()),
-            "raw_score": pa.array(np.stack([raw[n] for n in names], axis=1).ravel() if names else np.zeros(0)),
-            "model_version": _texts(np.tile(np.arange(len(at)), rows), [versions[n] for n in names]),
-        }
+def _case(scored: Scored, settings: Settings, joint: dict[str, Any], today: str) -> Case:
+    """Everything that decides; `joint` is how far the model of all types is to be trusted, empty without one."""
+    rule, types = settings.recommendation, sorted(settings.package_types, key=lambda t: t.rank)
+    names = [t.name for t in types]
+    offer = Offer.of(
+        products_of(scored.products),
+        types,
+        damage=_columns(scored.scores, [DAMAGE + name for name in names]),
+        suitability=_columns(scored.scores, names),
+        cost=DamageCost(rule.damage_cost_cap, rule.damage_cost_fixed, settings.labels.damage_limit),
     )
+    policy = replace(Policy.of(rule), **{key: joint[key] for key in ("caution", "trusted") if key in joint})
+    overrides = overrides_of(scored.products, names, dt.date.fromisoformat(today))
+    return Case(offer, policy, previous_of(scored.products, names), overrides)
 
 
-def _recommendations(ids: pa.ChunkedArray, candidates: Candidates, decisions: Decisions, reasons: pa.Array) -> pa.Table:
-    """One row per product."""
-    names = [t.name for t in candidates.types]
-    estimates = (decisions.suitability, decisions.damage, decisions.cost)
-    return pa.table(
-        {
-            "product_id": ids,
-            "package_type": _texts(decisions.chosen, names),
-            "runner_up": _texts(decisions.runner_up, names),
-            **{name: pa.array(values) for name, values in zip(ESTIMATES, estimates, strict=True)},
-            "rule": _texts(decisions.rules, [rule.text for rule in Rule]),
-            "reason": reasons,
-        }
-    )
+def _columns(scores: pa.Table, names: list[str]) -> Floats | None:
+    """Scores [products, names], NaN where there is no such column; None if there is none of them."""
+    if not set(names) & set(scores.column_names):
+        return None
+    columns = [
+        scores[name].to_numpy().astype(np.float64) if name in scores.column_names else np.full(scores.num_rows, np.nan)
+        for name in names
+    ]
+    return np.stack(columns, axis=1)
 
 
-def _texts(indices: np.ndarray[Any, Any], values: Sequence[str]) -> pa.Array:
-    """`values` by index; -1 is nothing."""
-    there = pa.array(indices.astype(np.int32), mask=indices < 0)
-    return pa.DictionaryArray.from_arrays(there, pa.array(values, pa.string())).cast(pa.string())
+def _check_order(offer: Offer) -> None:
+    fallen = violations(offer.suitability[:, ~np.isnan(offer.suitability).any(axis=0)])
+    fallen += violations(-offer.damage[:, offer.modelled])
+    if fallen:
+        raise InternalError(f"{fallen} estimates get worse as protection rises; this run must not be loaded.")
 
 
-def _report(job: Job, settings: Settings, scored: Scored, tally: Tally, record: Record) -> None:
-    folder = job.output("report")
-    profile = json.loads((job.input("profile") / "profile.json").read_text())
-    summary = {
-        "version": 1,
+def _write(folder: Path, uri: str, rows: Rows, table: Callable[[Rows], pa.Table]) -> int:
+    """Write one table's files, a block of products each, and the COPY manifest of where they will lie; its rows."""
+    parts: list[tables.Part] = []
+    for start in range(0, len(rows), BLOCK):
+        parts += tables.write_parts(table(rows.slice(start, BLOCK)), folder, first=len(parts))
+    entries = [FileEntry(uri + part.path.name, part.bytes, part.rows) for part in parts]
+    (folder / COPY_MANIFEST).write_text(write_files(entries))
+    return sum(part.rows for part in parts)
+
+
+def _origin(profile: dict[str, Any], scored: Scored) -> dict[str, Any]:
+    """What the summary says of the drop and the models."""
+    return {
         "business_date": profile["business_date"],
-        "counts": tally.counts(predictions=len(scored.models) * scored.products.num_rows),
         "doubled": profile["doubled"],
-        "order_violations": tally.order_violations,
-        "mix": tally.mix,
-        "rules": tally.rules,
-        "estimates": tally.estimates(),
         "models": [
             {"package_type": m.package_type, "model_version": m.model_version, "approved_at": m.approved_at}
             for m in scored.models
         ],
         "left_out": list(scored.left_out),
-        "policy": settings.recommendation.rule,
     }
+
+
+def _report(job: Job, summary: dict[str, Any], record: Record) -> None:
+    folder = job.output("report")
     (folder / "summary.json").write_text(json.dumps(summary, indent=1, sort_keys=True))
-    (folder / "report.html").write_text(inference_page(summary, settings.recommendation))
+    (folder / "report.html").write_text(inference_page(summary))
     record.wrote("report", folder)
     record.save(folder)
 

@@ -46,9 +46,19 @@ def fractions(ids: pa.ChunkedArray, salt: str) -> npt.NDArray[np.float64]:
 def split(table: pa.Table, rule: Split) -> Sides:
     """Sides of every row of `table` (product_id, observed_at) by the configured rule."""
     if rule.holdout_weeks > 0:
-        return _by_time(table, rule.holdout_weeks)
+        return _sampled(_by_time(table, rule.holdout_weeks), table, rule)
     held = fractions(table[PRODUCT], rule.salt) < rule.validation_share
-    return Sides(~held, held)
+    return _sampled(Sides(~held, held), table, rule)
+
+
+def _sampled(sides: Sides, table: pa.Table, rule: Split) -> Sides:
+    """`sides` of the `rule.sample` products whose hash is smallest; the others are left out."""
+    if rule.sample <= 0:
+        return sides
+    numbers = fractions(table[PRODUCT], f"{rule.salt}/sample")
+    each = np.unique(numbers)
+    kept = numbers <= each[min(rule.sample, len(each)) - 1]
+    return Sides(sides.train & kept, sides.validation & kept)
 
 
 def _by_time(table: pa.Table, weeks: int) -> Sides:

@@ -10,29 +10,31 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 import pyarrow as pa
 
 from processing import tables
-from processing.architectures.base import Architecture, Examples, Options, resolve
+from processing.architectures.base import BUILT_IN, Architecture, Examples, Options, resolve
 from processing.architectures.calibration import Calibration
-from processing.artefact import Card, Entry, write_index
+from processing.artefact import Card, Entry, libraries, write_index
 from processing.columns import LABEL, PRODUCT, WEIGHT
 from processing.features.encoder import Encoder
 from processing.features.raw import RawColumns
 from processing.job import Job, run_step
+from processing.plugins import Source, blaming, fetch_source
 from processing.scoring import Scorer
 from processing.splitting import fractions
 from processing.statistics.metrics import Ranked
+from processing.training_joint import train_joint
 from rightpack.errors import DataError
+from rightpack.packaging import EVERY_TYPE
 from rightpack.settings import Settings
 
 TUNING_SHARE: Final = 0.2
 LEAST_PER_CLASS: Final = 5  # fewer rows of a class can neither stop a model nor calibrate it
-LIBRARIES: Final = ("lightgbm", "numpy", "pyarrow", "rightpack")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,22 +49,46 @@ class Learned:
 def run(job: Job) -> None:
     """Read the channels `train` and `config`, write `model/`."""
     settings = job.settings(job.channel("config"))
-    package_type = settings.package_type(job.variable("PACKAGE_TYPE")).name
+    package_type = settings.target(job.variable("PACKAGE_TYPE"))
     table = tables.read_folder(job.channel("train"))
-    _refuse_poor(table, package_type, settings.training.minimum_rows)
-    scorer = train(table, package_type, settings)
-    name = scorer.card.package_type
-    scorer.save(job.model / name)
-    write_index(job.model, [Entry(name, name, scorer.card.architecture)])
-    _announce(scorer.card)
+    folder = job.model / package_type
+    card = _joint(table, settings, folder) if package_type == EVERY_TYPE else _single(job, table, settings, folder)
+    write_index(job.model, [Entry(package_type, package_type, card.architecture)])
+    _announce(card)
 
 
-def train(table: pa.Table, package_type: str, settings: Settings) -> Scorer:
+def _joint(table: pa.Table, settings: Settings, folder: Path) -> Card:
+    scorer = train_joint(table, settings)
+    scorer.save(folder)
+    return scorer.card
+
+
+def _single(job: Job, table: pa.Table, settings: Settings, folder: Path) -> Card:
+    """The model of the package type that `folder` is called after."""
+    _refuse_poor(table, folder.name, settings.training.minimum_rows)
+    source = _source(job, settings)
+    with blaming(settings.training.architecture, source):
+        scorer = train(table, folder.name, settings, source)
+        if source:
+            source.save(folder)
+        scorer.save(folder)
+    return scorer.card
+
+
+def _source(job: Job, settings: Settings) -> Source | None:
+    """Code of an architecture from outside; None for a built-in or installed one."""
+    training = settings.training
+    if not training.source or training.architecture in BUILT_IN:
+        return None
+    return fetch_source(training.source, job.client("s3"))
+
+
+def train(table: pa.Table, package_type: str, settings: Settings, source: Source | None = None) -> Scorer:
     """Learn from a prepared training table; the same table and settings give the same files."""
     encoder = Encoder.learn(RawColumns(table, "the training data"), settings.features)
     examples = _examples(table, encoder)
     inside = fractions(table[PRODUCT], f"{settings.split.salt}/tuning") < TUNING_SHARE
-    learned = _learn(examples, inside, settings)
+    learned = _learn(examples, inside, settings, resolve(settings.training.architecture, source))
     card = Card(
         package_type=package_type,
         architecture=settings.training.architecture,
@@ -71,8 +97,9 @@ def train(table: pa.Table, package_type: str, settings: Settings) -> Scorer:
         rows=examples.rows,
         positives=int(examples.labels.sum()),
         settings_digest=settings.digest,
-        libraries=_libraries(),
+        libraries=libraries(),
         tuning=dict(learned.tuning),
+        source=source.digest if source else "",
     )
     return Scorer(card, encoder, learned.model, learned.calibration)
 
@@ -83,10 +110,14 @@ def _examples(table: pa.Table, encoder: Encoder) -> Examples:
     return Examples(encoded, labels, weights)
 
 
-def _learn(examples: Examples, inside: np.ndarray[tuple[int], np.dtype[np.bool_]], settings: Settings) -> Learned:
+def _learn(
+    examples: Examples,
+    inside: np.ndarray[tuple[int], np.dtype[np.bool_]],
+    settings: Settings,
+    architecture: type[Architecture],
+) -> Learned:
     training = settings.training
     options = Options(training.parameters, training.seed, training.threads or os.cpu_count() or 1)
-    architecture = resolve(training.architecture)
     tuning, learning = examples.take(inside), examples.take(~inside)
     if min(_rarer(tuning), _rarer(learning)) < LEAST_PER_CLASS:
         return Learned(architecture.fit(examples, None, options), Calibration(), {})
@@ -113,16 +144,6 @@ def _refuse_poor(table: pa.Table, package_type: str, minimum_rows: int) -> None:
         raise DataError(f"{counts}: a model needs both. Wait for more labels, or set trained = false for this type.")
     if not table[WEIGHT].to_numpy().sum() > 0:
         raise DataError(f"{counts}, but every weight is 0; there is nothing to learn from.")
-
-
-def _libraries() -> dict[str, str]:
-    found = {}
-    for name in LIBRARIES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "source"
-    return found
 
 
 def _announce(card: Card) -> None:

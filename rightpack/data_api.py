@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from rightpack.errors import ConflictError, DataError, PlatformError, RightpackError
+from rightpack.errors import PlatformError, RightpackError
+from rightpack.transport import StatementError, Target, conflict
 
 if TYPE_CHECKING:
     from mypy_boto3_redshift_data import RedshiftDataAPIServiceClient
+
+__all__ = ["DataApi", "StatementError", "Target"]
 
 MAX_STATEMENTS: Final = 40
 RUNNING: Final = frozenset({"SUBMITTED", "PICKED", "STARTED"})
 FIRST_POLL_SECONDS: Final = 0.02
 LONGEST_POLL_SECONDS: Final = 2.0
-
-
-class StatementError(DataError):
-    """The warehouse refused a statement; the message holds its words and the statement's number."""
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Which warehouse: Redshift Serverless workgroup and database."""
-
-    workgroup: str
-    database: str
+NO_ANSWER: Final = re.compile(
+    r"connection .*(lost|closed|reset|refused|terminated)|terminating connection|restart|timed out|not reachable"
+    r"|temporarily unavailable|internal error",
+    re.IGNORECASE,
+)  # a failure that says nothing about the statement: it may even have been committed
 
 
 class DataApi:
@@ -53,16 +50,23 @@ class DataApi:
 
     def wait(self, statement_id: str) -> None:
         """Wait for a terminal state; StatementError, ConflictError or PlatformError if it is not FINISHED."""
+        with _reached(statement_id):
+            found = self._ended(statement_id)
+        if found["Status"] != "FINISHED":
+            raise _failure(statement_id, found["Status"], found.get("Error", ""))
+
+    def _ended(self, statement_id: str) -> Any:
         pause = FIRST_POLL_SECONDS
         while (found := self._client.describe_statement(Id=statement_id))["Status"] in RUNNING:
             self._sleep(pause)
             pause = min(pause * 1.5, LONGEST_POLL_SECONDS)
-        if found["Status"] != "FINISHED":
-            raise _failure(statement_id, found["Status"], found.get("Error", ""))
+        return found
 
     def run(self, statements: Sequence[str], *, token: str, name: str = "") -> None:
         """Start and wait."""
-        self.wait(self.start(statements, token=token, name=name))
+        with _reached(name or token):
+            statement_id = self.start(statements, token=token, name=name)
+        self.wait(statement_id)
 
     def rows(self, query: str, *, token: str = "") -> list[dict[str, Any]]:
         """Rows of a query as dictionaries; dates and decimals come as texts, as the service sends them."""
@@ -78,13 +82,24 @@ class DataApi:
                 yield dict(zip(names, map(_cell, record), strict=True))
 
 
+@contextmanager
+def _reached(about: str) -> Iterator[None]:
+    """An answer that did not come although boto3 tried again is no refusal: the statement may have run."""
+    from botocore.exceptions import HTTPClientError
+
+    try:
+        yield
+    except HTTPClientError as error:
+        raise PlatformError(f"{about}: no answer from the Data API: {error}") from error
+
+
 def _cell(field: Any) -> Any:
     return None if field.get("isNull") else next(iter(field.values()))
 
 
 def _failure(statement_id: str, status: str, error: str) -> RightpackError:
-    if "1023" in error or "erializable isolation" in error:
-        return ConflictError(f"Statement {statement_id} met a concurrent writer: {error}")
-    if status == "ABORTED" or not error:
+    if met := conflict(f"Statement {statement_id}", error):
+        return met
+    if status == "ABORTED" or not error or NO_ANSWER.search(error):
         return PlatformError(f"Statement {statement_id} ended as {status}. {error}")
     return StatementError(f"Statement {statement_id}: {error}")

@@ -18,6 +18,7 @@ from rightpack.data_api import DataApi
 from rightpack.errors import DataError, TriggerError
 from rightpack.layout import MANIFEST_NAME, TRIGGER_NAME, Layout, PipelineKind, drop_prefix, split_uri
 from rightpack.manifest import parse_files
+from rightpack.packaging import EVERY_TYPE
 from rightpack.settings import Settings
 from rightpack.trigger import DropData, Trigger
 
@@ -71,10 +72,11 @@ class DropRequest:
 
 
 def requests_for(event: Mapping[str, Any], settings: Settings, *, unique: str, today: dt.date) -> list[DropRequest]:
-    """Drops that a schedule or a person asks for: one per trained package type, or one for inference.
+    """Drops that a schedule or a person asks for: one per training target, or one for inference.
 
     Args:
-        event: `pipeline` and `mode`, optionally `business_date`, `package_types` and `settings`.
+        event: `pipeline` and `mode`, optionally `business_date`, `package_types` (targets, so `every-type` may be one)
+            and `settings`.
         settings: the stage's settings, already merged with `event["settings"]`.
         unique: makes the drop's id differ from those of other invocations.
         today: business date where the event names none.
@@ -88,9 +90,8 @@ def requests_for(event: Mapping[str, Any], settings: Settings, *, unique: str, t
     overrides = dict(event.get("settings", {}))
     if kind is PipelineKind.INFERENCE:
         return [DropRequest(kind, mode, date, f"{mode}-{unique}", settings=overrides)]
-    names = event.get("package_types") or [t.name for t in settings.trained_types]
-    types = [settings.package_type(name) for name in names]
-    return [DropRequest(kind, mode, date, f"{t.name}-{unique}", t.name, overrides) for t in types]
+    names = [settings.target(name) for name in event.get("package_types") or settings.targets]
+    return [DropRequest(kind, mode, date, f"{name}-{unique}", name, overrides) for name in names]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,8 @@ class DropMaker:
         before: list[str] = []
         if request.package_type is None:
             query = warehouse.inference_rows(request.mode, request.business_date, features, schema=schema)
+        elif request.package_type == EVERY_TYPE:
+            query = warehouse.damage_rows(request.business_date, settings)
         else:
             type_and_date = (request.package_type, request.business_date)
             before = warehouse.derive_labels(*type_and_date, settings)

@@ -18,8 +18,10 @@ from rightpack.settings import Criterion, Gate
 
 REASON_LENGTH: Final = 256  # a value of CustomerMetadataProperties
 HOLD: Final = "hold"
+SAVING: Final = "cost_saving"
+CHANCE: Final = ", which chance may explain"
 
-LOSSES: Final = frozenset({"brier", "log_loss", "calibration_error"})
+LOSSES: Final = frozenset({"brier", "log_loss", "calibration_error", "deviance"})
 GAINS: Final = frozenset({"roc_auc", "pr_auc_unsuitable"})
 # What surrounds the candidate. Absent where there is nothing to compare with or no evidence; then the criterion holds.
 CIRCUMSTANCES: Final[Mapping[str, str]] = {
@@ -28,6 +30,7 @@ CIRCUMSTANCES: Final[Mapping[str, str]] = {
     "damage_ratio": "no earlier model to compare with, or no counts of shipments",
     "feature_drift": "no baseline to compare with",
     "cost_saving": "no evidence on costs",
+    "tests": "no laboratory test of held-out products",
 }
 COMPARED: Final = LOSSES | GAINS
 KNOWN: Final = COMPARED | CIRCUMSTANCES.keys()
@@ -70,12 +73,14 @@ class Evidence:
 
     `differences` is candidate minus champion, absent metrics were not comparable; None means there is no champion.
     `stored` is candidate minus what the champion measured when it was approved. `slices` are those with enough rows.
+    `baseline` is what `cost_saving` is measured against: the package type that every product would get without models.
     """
 
     metrics: Mapping[str, Estimate]
     differences: Mapping[str, Estimate] | None = None
     stored: Mapping[str, Estimate] = field(default_factory=dict)
     slices: tuple[Slice, ...] = ()
+    baseline: str = "the baseline's type"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +160,8 @@ def _check_metric(criterion: Criterion) -> None:
 def _checks(criterion: Criterion, evidence: Evidence) -> Iterator[Check]:
     estimate = evidence.metrics.get(criterion.metric)
     if criterion.floor is not None:
-        yield _bound(criterion, estimate, criterion.floor, floor=True)
+        check = _bound(criterion, estimate, criterion.floor, floor=True)
+        yield check if estimate is None or criterion.metric != SAVING else _in_money(check, evidence.baseline)
     if criterion.ceiling is not None:
         yield _bound(criterion, estimate, criterion.ceiling, floor=False)
     if criterion.max_drop is not None:
@@ -179,8 +185,23 @@ def _bound(criterion: Criterion, estimate: Estimate | None, bound: float, *, flo
     passed = judged >= bound if floor else judged <= bound
     words = f"{metric} is {estimate.value:.3f}, it must be {'at least' if floor else 'at most'} {bound:.3f}"
     if passed and not (estimate.value >= bound if floor else estimate.value <= bound):
-        words += ", which chance may explain"
+        words += CHANCE
     return Check(name, passed, words, estimate.value, bound, estimate.low, estimate.high, on_fail)
+
+
+def _in_money(check: Check, baseline: str) -> Check:
+    """A check of `cost_saving` in the words of whoever pays for it."""
+    ends = (check.value or 0.0, check.low or 0.0, check.high or 0.0)
+    saves = ends[0] >= 0
+    value, *interval = ends if saves else (-end for end in ends)
+    low, high = sorted(interval)
+    words = f"saves {value:.2f} per shipment against" if saves else f"costs {value:.2f} per shipment more than"
+    words += f" always using {baseline} [{low:.2f}, {high:.2f}]"
+    if check.bound:
+        words += f", it must save at least {check.bound:.2f}"
+    if check.passed and ends[0] < (check.bound or 0.0):
+        words += CHANCE
+    return replace(check, words=words)
 
 
 def _drop(criterion: Criterion, allowed: float, difference: Estimate | None, other: str) -> Check:

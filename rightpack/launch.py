@@ -60,7 +60,7 @@ class Launcher:
             trigger = parse(body, source)
             settings = Settings.load(self.layout.stage, [trigger.settings])
             if trigger.package_type:
-                settings.package_type(trigger.package_type)
+                settings.target(trigger.package_type)
         except RightpackError as error:
             return self._quarantine(source, body, error)
         run = self.ledger.claim(self._new(source, trigger))

@@ -122,6 +122,10 @@ class Layout:
         """Name of a Lambda function, e.g. `start-pipeline`."""
         return self.named(name)
 
+    def model_parameter(self, package_type: str) -> str:
+        """Parameter Store name under which other teams find the model that serves."""
+        return f"/{PROJECT}/{self.stage}/models/{package_type}"
+
     def model_group(self, package_type: str) -> str:
         """Model package group of a package type."""
         return self.named(checked_name(package_type))

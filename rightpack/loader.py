@@ -12,10 +12,10 @@ import hashlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
-from rightpack.data_api import DataApi, StatementError
 from rightpack.errors import ConflictError, ManifestError, PlatformError
+from rightpack.transport import StatementError, Transport
 from rightpack.warehouse import identifier, quoted, statements
 
 ATTEMPTS: Final = 5
@@ -54,9 +54,9 @@ class Loader:
     """Loads runs into the tables of one schema; `role` is the ARN that Redshift assumes for COPY."""
 
     def __init__(
-        self, data_api: DataApi, *, schema: str, role: str, sleep: Callable[[float], None] = time.sleep
+        self, transport: Transport, *, schema: str, role: str, sleep: Callable[[float], None] = time.sleep
     ) -> None:
-        self._data_api = data_api
+        self._transport = transport
         self._schema = identifier(schema)
         self._role = role
         self._sleep = sleep
@@ -67,27 +67,28 @@ class Loader:
         Raises:
             ManifestError: the files are not what their manifest says; the tables are unchanged.
             StatementError: the warehouse refused a statement; the tables are unchanged.
-            ConflictError: other writers won every attempt.
+            ConflictError: other writers won the last of the attempts, or it could not be tried.
+            PlatformError: the warehouse did not answer the last attempt, and the audit does not know the run.
         """
+        last: ConflictError | PlatformError | None = None
         for attempt in range(ATTEMPTS):
-            audit = self.audit(run.run_id)
-            if audit is not None:
-                return audit
             try:
-                self._data_api.run(self.statements(run), token=_token(run.run_id, attempt), name=run.run_id)
-            except (ConflictError, PlatformError):
+                audit = self.audit(run.run_id)
+                if audit is not None:
+                    return audit
+                self._transport.run(self.statements(run), token=_token(run.run_id, attempt), name=run.run_id)
+            except (ConflictError, PlatformError) as error:  # perhaps only the answer was lost: the audit will tell
+                last = error
                 self._sleep(FIRST_PAUSE_SECONDS * 2**attempt)
             except StatementError as error:
-                self._refuse(run, error)
-        audit = self.audit(run.run_id)
-        if audit is None:
-            raise ConflictError(f"Run {run.run_id} could not be loaded: other writers won {ATTEMPTS} attempts.")
-        return audit
+                if self.audit(run.run_id) is None:
+                    self._refuse(run, error)
+        return self.audit(run.run_id) or _give_up(run.run_id, last)
 
     def audit(self, run_id: str) -> dict[str, Any] | None:
         """The audit row of a run, or None."""
         query = statements("audit_row", schema=self._schema, run_id=quoted(run_id))[0]
-        found = self._data_api.rows(query)
+        found = self._transport.rows(query)
         return found[0] if found else None
 
     def statements(self, run: RunLoad) -> list[str]:
@@ -127,6 +128,12 @@ class Loader:
                     f"{name}; nothing was loaded. Score the drop again."
                 ) from error
         raise error
+
+
+def _give_up(run_id: str, last: ConflictError | PlatformError | None) -> NoReturn:
+    if isinstance(last, PlatformError):
+        raise PlatformError(f"Run {run_id} could not be loaded in {ATTEMPTS} attempts: {last}") from last
+    raise ConflictError(f"Run {run_id} could not be loaded: other writers won {ATTEMPTS} attempts.") from last
 
 
 def _token(run_id: str, attempt: int) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 UNBOUNDED: Final = 1e9  # a limit that nobody set
+EVERY_TYPE: Final = "every-type"  # what the joint damage model is called where others have their package type's name
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ service: how does this execution stand now?
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -55,6 +55,8 @@ class Tracker:
         if run is None:
             return None
         status = execution["PipelineExecutionStatus"]
+        if _was_retried(run, execution):
+            self.ledger.resumed(run.run_id, now=self.now())
         if status in STATES:
             self._finish(self.ledger.get(run.run_id), STATES[status], execution.get("FailureReason", ""))
         else:
@@ -117,6 +119,19 @@ class Tracker:
         begun = [run.created_at for run in runs]
         since = max(ended, default=min(begun, default=""))
         return (self.now() - dt.datetime.fromisoformat(since)).total_seconds() / 3600 if since else 0.0
+
+
+def _was_retried(run: Run, execution: Mapping[str, Any]) -> bool:
+    """Whether an execution lives again after the ledger saw it end: somebody called RetryPipelineExecution.
+
+    An answer that is older than the ledger's entry says nothing: it may have been on its way while the run ended.
+    """
+    if run.state not in (RunState.FAILED, RunState.STOPPED):
+        return False
+    if STATES.get(execution["PipelineExecutionStatus"]) is run.state:
+        return False
+    changed: dt.datetime = execution["LastModifiedTime"]
+    return changed > dt.datetime.fromisoformat(run.updated_at)
 
 
 def fault_of(reason: str) -> str:

@@ -15,10 +15,14 @@ from string import Template
 from typing import Final
 
 from rightpack.errors import SettingsError
+from rightpack.overrides import Override
 from rightpack.packaging import UNBOUNDED, PackageType
 from rightpack.settings import Features, Labels, Settings, Slicing
 
 IDENTIFIER: Final = re.compile(r"[a-z_][a-z0-9_]{0,126}")
+COMMENT: Final = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+# A semicolon ends a statement, unless it stands in a text, a quoted name or a comment, which come whole here.
+TOKEN: Final = re.compile(rf"'[^']*'|\"[^\"]*\"|{COMMENT.pattern}|;", re.DOTALL)
 CORE_PRODUCT_COLUMNS: Final = (
     ("product_id", "VARCHAR(64)"),
     ("length_cm", "DOUBLE PRECISION"),
@@ -52,6 +56,10 @@ LABEL_COLUMNS: Final = (
 )
 DERIVED_SOURCES: Final = ("lab_test", "andon", "feedback", "propagated")  # labels that `derive_labels` replaces
 
+UNDECIDED: Final = """
+  AND (r.product_id IS NULL OR o.decided_at > r.decided_at
+       OR (o.product_id IS NULL AND r.rule IN ('override-force', 'override-forbid')))"""
+
 Columns = Sequence[tuple[str, str]]
 
 
@@ -79,8 +87,15 @@ def _template(name: str) -> str:
 
 def statements(name: str, **parts: str) -> list[str]:
     """Statements of `sql/<name>.sql` with `${part}` filled in; `parts` must already be checked or quoted."""
-    text = Template(_template(name)).substitute(parts)
-    return [s.strip().removesuffix(";") for s in re.split(r";\s*\n", text) if s.strip()]
+    return _split(Template(_template(name)).substitute(parts))
+
+
+def _split(text: str) -> list[str]:
+    """Statements of `text` without their semicolons; what holds nothing but comments is none."""
+    ends = [found.start() for found in TOKEN.finditer(text) if found.group() == ";"]
+    begins = [0, *(end + 1 for end in ends)]
+    pieces = [text[begin:end] for begin, end in zip(begins, [*ends, len(text)], strict=True)]
+    return [piece.strip() for piece in pieces if COMMENT.sub("", piece).strip()]
 
 
 def product_columns(features: Features) -> list[tuple[str, str]]:
@@ -239,10 +254,51 @@ def training_rows(
     return statements("training_rows", **parts, package_type=quoted(package_type), as_of=quoted(as_of))[0]
 
 
+def damage_rows(as_of: dt.date, settings: Settings) -> str:
+    """Query for the evidence on damage known at the end of `as_of`: a row per product and package type that has any.
+
+    Counts are of the types' current versions: units shipped and reported damaged, tested and failed. Features are those
+    of the product at the end of the day.
+    """
+    columns = scored_columns(settings.features)
+    return statements(
+        "damage_rows",
+        schema=identifier(settings.warehouse.schema),
+        columns=", ".join(f"p.{name}" for name in columns),
+        plain_columns=", ".join(columns),
+        recent_days=quoted(settings.labels.recent_days),
+        as_of=quoted(as_of),
+    )[0]
+
+
 def inference_rows(mode: str, as_of: dt.date, features: Features, *, schema: str) -> str:
-    """Query for the products to score: `monthly` all active ones, `daily` those without a recommendation."""
+    """Query for the products to score, with their present recommendation and what people decided about them.
+
+    `monthly` takes all active products, `daily` those without a recommendation and those about which people have
+    decided otherwise since.
+    """
     columns = ", ".join(f"p.{name}" for name in scored_columns(features))
-    return statements(f"{mode}_rows", schema=identifier(schema), columns=columns, as_of=quoted(as_of))[0]
+    parts = {"schema": identifier(schema), "columns": columns, "as_of": quoted(as_of)}
+    return statements("inference_rows", **parts, condition="" if mode == "monthly" else UNDECIDED)[0]
+
+
+def known_product(product_id: str, *, schema: str) -> str:
+    """Query for the one product with this id."""
+    return statements("known_product", schema=identifier(schema), product_id=quoted(product_id))[0]
+
+
+def add_override(override: Override, *, schema: str, decided_by: str) -> str:
+    """Statement that files what somebody decided about a product; a product that is not known gets no row."""
+    return statements(
+        "add_override",
+        schema=identifier(schema),
+        product_id=quoted(override.product_id),
+        package_type=quoted(override.package_type),
+        kind=quoted(override.kind),
+        why=quoted(override.why),
+        expires_on="NULL" if override.expires is None else quoted(override.expires),
+        decided_by=quoted(decided_by),
+    )[0]
 
 
 def unload(query: str, prefix: str, role: str) -> str:

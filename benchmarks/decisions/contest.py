@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from benchmarks.decisions.learning import Class, ceiling, learn, suitability
-from benchmarks.decisions.ordinal import FALSE_REPORTS, SEVERITY
+from benchmarks.decisions.learning import Class, suitability
 from benchmarks.decisions.shop import Shop
+from processing.architectures.ordinal.likelihood import FALSE_REPORTS, SEVERITY
 from processing.decisions import (
     By,
     Hearing,
@@ -106,25 +106,26 @@ def contest(seed: int, size: Size, settings: Settings, *, threads: int, say: Say
 
 def _round(labelled: Shop, arena: Arena, settings: Settings, *, threads: int, ceiling_too: bool) -> dict[str, Any]:
     """All ways to decide with the labels of so many products."""
-    room = Class.of(labelled, arena.shop, settings, threads)
-    learned = learn(room, settings, POLICY)
-    offer = arena.shop.offer(damage=learned.damage)
+    room = Class.of(labelled, settings, threads)
+    learned = room.learn(settings, POLICY)
+    damage = room.damage(learned.trees, arena.shop)
+    offer = arena.shop.offer(damage=damage)
     policies = _by_suitability(labelled, arena, settings)
     policies["rightpack"] = decide(offer, learned.trust.policy).chosen
     policies["unguarded"] = decide(offer, POLICY).chosen
-    policies["with_history"] = decide(_remembering(learned.damage, arena, settings), learned.trust.policy).chosen
+    policies["with_history"] = decide(_remembering(damage, arena, settings), learned.trust.policy).chosen
     found = {
         "labelled": len(labelled),
         "policies": {name: asdict(arena.figures(chosen)) for name, chosen in policies.items()},
         "order_violations": _disorder(offer) + _disorder(arena.shop.offer(suitability=offer.suitability)),
-        "raw_disorder": float(np.mean((np.diff(learned.damage, axis=1) > 0).any(axis=1))),
+        "raw_disorder": float(np.mean((np.diff(damage, axis=1) > 0).any(axis=1))),
         "caution": learned.trust.policy.caution,
         "trusted": learned.trust.policy.trusted,
         "saving": asdict(learned.trust.worth),
         "tree_rounds": learned.rounds,
     }
     if ceiling_too:
-        perfect = arena.shop.offer(damage=ceiling(room))
+        perfect = arena.shop.offer(damage=room.damage(room.ceiling(), arena.shop))
         found["ceiling"] = asdict(arena.figures(decide(perfect, POLICY).chosen))
         found["budget"] = _capped(offer, learned.trust.policy, arena)
     return found

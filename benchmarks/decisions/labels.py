@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from benchmarks.decisions.shop import Counts, Shop
+from benchmarks.decisions.shop import Shop
+from processing.architectures.ordinal.counts import Counts
 from processing.decisions.arrays import Floats
 from rightpack.settings import Labels
 

@@ -4,34 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from processing.architectures.ordinal.counts import Counts
 from processing.decisions import Offer, Products
 from processing.decisions.arrays import Flags, Floats, Indices
+from processing.decisions.reading import products_of
 from processing.generator import Catalogue
 from rightpack.packaging import PackageType
 
 LAB: str = "lab_test"
-SIDES = ("length_cm", "width_cm", "height_cm")
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """Feedback added up [products, types]: units shipped, damage reported, units tested, tests failed."""
-
-    shipped: Floats
-    bad: Floats
-    tested: Floats
-    failed: Floats
-
-    def take(self, rows: Any) -> Counts:
-        """Some of the products."""
-        return Counts(self.shipped[rows], self.bad[rows], self.tested[rows], self.failed[rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +53,7 @@ class Shop:
     @property
     def products(self) -> Products:
         """What a decision needs to know."""
-        sides = np.stack([_numbers(self.table, name) for name in SIDES], axis=1)
-        return Products(sides, *(_numbers(self.table, name) for name in ("weight_g", "price", "is_liquid")))
+        return products_of(self.table)
 
     def offer(self, *, damage: Floats | None = None, suitability: Floats | None = None) -> Offer:
         """What may be decided with these estimates."""
@@ -106,8 +92,3 @@ def _latest(feedback: pa.Table) -> pa.Array:
     ids = feedback["feedback_id"].combine_chunks().take(positions).dictionary_encode().indices.to_numpy()
     first: npt.NDArray[np.bool_] = np.r_[True, ids[1:] != ids[:-1]] if len(ids) else np.zeros(0, np.bool_)
     return positions.filter(pa.array(first))
-
-
-def _numbers(table: pa.Table, name: str) -> Floats:
-    values: Floats = table[name].to_numpy().astype(np.float64)
-    return values

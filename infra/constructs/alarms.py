@@ -14,6 +14,7 @@ from constructs import Construct
 
 from infra.constructs.metrics import StageMetrics
 from rightpack.layout import Metric, PipelineKind
+from rightpack.packaging import EVERY_TYPE
 
 STALE_HOURS: Final[Mapping[PipelineKind, int]] = {
     PipelineKind.TRAINING: 8 * 24,  # weekly, and a day to repair it
@@ -111,27 +112,28 @@ def of_pipeline(metrics: StageMetrics, kind: PipelineKind) -> Iterator[Watch]:
 
 def of_package_type(metrics: StageMetrics, name: str) -> Iterator[Watch]:
     """A model was rejected or waits for a person, none was there to score with, or the products have drifted."""
+    called = "damage in every package type" if name == EVERY_TYPE else name
     yield Watch(
         f"model-rejected-{name}",
         metrics.total(Metric.MODEL_REJECTED, PackageType=name),
-        f"The new model for {name} was rejected; the last approved one stays in use. `rightpack models` shows the "
+        f"The new model for {called} was rejected; the last approved one stays in use. `rightpack models` shows the "
         "reason and the report.",
     )
     yield Watch(
         f"model-held-{name}",
         metrics.total(Metric.MODEL_HELD, PackageType=name),
-        f"The new model for {name} waits for a person; until then the last approved one stays in use. Read its report "
-        "(`rightpack models`), then `rightpack approve` or `rightpack reject` it.",
+        f"The new model for {called} waits for a person; until then the last approved one stays in use. Read its "
+        "report (`rightpack models`), then `rightpack approve` or `rightpack reject` it.",
     )
     yield Watch(
         f"model-missing-{name}",
         metrics.total(Metric.MODEL_MISSING, PackageType=name),
-        f"Products were scored without {name}, because no model of it is approved. Train or approve one.",
+        f"No model for {called} is approved, so products were scored without one. Train or approve one.",
     )
     yield Watch(
         f"feature-drift-{name}",
         metrics.highest(Metric.FEATURE_DRIFT, minutes=5, PackageType=name),
-        f"The products have moved away from what the model for {name} was trained on. The report of the step Monitor "
+        f"The products have moved away from what the model for {called} was trained on. The report of the step Monitor "
         "names the columns; where a training can help, one was asked for.",
     )
 

@@ -1,4 +1,4 @@
-"""The four functions and what calls them."""
+"""The functions and what calls them."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ START_PIPELINE: Final = FunctionPlan("start-pipeline", "Starts a pipeline execut
 TRACK_RUNS: Final = FunctionPlan("track-runs", "Keeps the ledger true: from execution events, and by reconciling.")
 UNLOAD: Final = FunctionPlan("unload", "Unloads rows from the warehouse to a new drop.", timeout_seconds=120)
 DROP: Final = FunctionPlan("drop", "Writes the trigger file of a drop whose unload has finished.")
+EXPORT_MODEL: Final = FunctionPlan("export-model", "Exports the model that serves after every change of the registry.")
 BATCH_SIZE: Final = 10
 RECONCILE_MINUTES: Final = 15
 
@@ -36,7 +37,9 @@ class Functions(Construct):
         self._track_runs = self._function(TRACK_RUNS)
         self._unload = self._function(UNLOAD)
         self._drop = self._function(DROP)
+        self._export_model = self._function(EXPORT_MODEL)
         self._on_execution_change()
+        self._on_model_change()
         self._on_reconcile()
         self._on_unload_end("finished", ["FINISHED"], self._drop)
         # The Data API tells why a statement failed only to the role that ran it.
@@ -82,6 +85,21 @@ class Functions(Construct):
             ),
         )
         self._call(rule, self._track_runs)
+
+    def _on_model_change(self) -> None:
+        """Whoever approves or rejects a version, the gate or a person, SageMaker announces it."""
+        rule = events.Rule(
+            self,
+            "ModelChanged",
+            rule_name=self._arns.layout.named("model-changed"),
+            description="A version of a model was registered, approved or rejected.",
+            event_pattern=events.EventPattern(
+                source=["aws.sagemaker"],
+                detail_type=["SageMaker Model Package State Change"],
+                detail={"ModelPackageGroupName": events.Match.prefix(self._arns.layout.named(""))},
+            ),
+        )
+        self._call(rule, self._export_model)
 
     def _on_reconcile(self) -> None:
         rule = events.Rule(

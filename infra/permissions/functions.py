@@ -81,6 +81,21 @@ def drop(arns: Arns) -> Statements:
     ]
 
 
+def export_model(arns: Arns) -> Statements:
+    """Export the model that serves, and say in Parameter Store which one it is."""
+    return [
+        allow(
+            "ReadModels",
+            "sagemaker:ListModelPackages",
+            "sagemaker:DescribeModelPackage",
+            on=[arns.model_groups, arns.model_packages],
+        ),
+        allow("ReadModelFiles", "s3:GetObject", on=[arns.artefacts("runs/training/*")]),
+        allow("WriteExports", "s3:PutObject", on=[arns.artefacts("exports/*")]),
+        allow("TellWhichServes", "ssm:PutParameter", on=[arns.model_parameters]),
+    ]
+
+
 def notify(arns: Arns) -> iam.PolicyStatement:
     """Allow telling people."""
     return allow("Notify", "sns:Publish", on=[arns.topic])
@@ -104,4 +119,5 @@ FUNCTIONS: Final[Mapping[str, Callable[[Arns], Statements]]] = {
     "track-runs": track_runs,
     "unload": unload,
     "drop": drop,
+    "export-model": export_model,
 }

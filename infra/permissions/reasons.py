@@ -48,4 +48,4 @@ WILDCARD_REASONS: Final[Mapping[str, str]] = {
 def is_wide(resource: str) -> bool:
     """Whether a resource pattern reaches beyond this project: nothing of ours stands before its first wildcard."""
     head, star, _ = resource.partition("*")
-    return bool(star) and f"{PROJECT}-" not in head
+    return bool(star) and not any(f"{PROJECT}{mark}" in head for mark in "-/")

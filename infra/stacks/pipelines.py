@@ -12,6 +12,7 @@ from infra.arns import Arns
 from infra.constructs.published_pipeline import PublishedPipeline, placeholder_values
 from infra.stages import Stage
 from rightpack.layout import PipelineKind
+from rightpack.packaging import EVERY_TYPE
 
 
 class PipelinesStack(cdk.Stack):
@@ -54,7 +55,13 @@ class PipelinesStack(cdk.Stack):
             self,
             f"Models-{package_type}",
             model_package_group_name=self._arns.layout.model_group(package_type),
-            model_package_group_description=f"Models that tell whether {package_type} suits a product.",
+            model_package_group_description=_purpose(package_type),
         )
         # A group with versions cannot be deleted, and they are what inference runs on.
         group.apply_removal_policy(cdk.RemovalPolicy.RETAIN)
+
+
+def _purpose(target: str) -> str:
+    if target == EVERY_TYPE:
+        return "Models of how often products are damaged in each package type."
+    return f"Models that tell whether {target} suits a product."

@@ -11,7 +11,7 @@ from constructs import Construct
 from infra.acknowledgements import OF_THE_STACK, acknowledge
 from infra.arns import Arns
 from infra.constructs.alarms import Alarms, every_watch
-from infra.constructs.functions import DROP, START_PIPELINE, TRACK_RUNS, UNLOAD, Functions
+from infra.constructs.functions import DROP, EXPORT_MODEL, START_PIPELINE, TRACK_RUNS, UNLOAD, Functions
 from infra.constructs.metrics import StageMetrics
 from infra.constructs.notice_topic import NoticeTopic
 from infra.constructs.overview import Overview
@@ -62,7 +62,7 @@ class PlatformStack(cdk.Stack):
             StageMetrics(layout),
             package_types=package_types,
             dead_letters=triggers.dead_letters,
-            functions=[plan.name for plan in (TRACK_RUNS, UNLOAD, DROP)],
+            functions=[plan.name for plan in (TRACK_RUNS, UNLOAD, DROP, EXPORT_MODEL)],
         )
         alarms = Alarms(self, "Alarms", prefix=layout.named(""), topic=topic, watches=watches)
         Overview(

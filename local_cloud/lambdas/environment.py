@@ -6,8 +6,10 @@ import io
 import json
 import os
 import queue
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import uuid
@@ -150,10 +152,16 @@ def _died(kind: str, message: str) -> Reply:
 
 def _unpack(function: Function, code: bytes, root: Path) -> Path:
     folder = root / function.name / function.code_sha.replace("/", "_")[:16]
-    if not folder.exists():
-        folder.mkdir(parents=True)
-        with zipfile.ZipFile(io.BytesIO(code)) as archive:
-            archive.extractall(folder)
+    if folder.exists():
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix="unpacking-", dir=folder.parent))
+    with zipfile.ZipFile(io.BytesIO(code)) as archive:
+        archive.extractall(fresh)
+    try:
+        fresh.rename(folder)  # whole or not at all: several environments of a function may start at once
+    except OSError:
+        shutil.rmtree(fresh)
     return folder
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import ParseError, SqlglotError
 
+from local_cloud.redshift.decimals import exact_divisions
 from local_cloud.redshift.errors import NotEmulatedError, SqlError, SqlState, SqlSyntaxError
 from local_cloud.redshift.naming import name_columns
 from local_cloud.redshift.placing import place_tables
@@ -16,12 +17,21 @@ from local_cloud.redshift.refusals import refuse
 from local_cloud.redshift.rewrites import Context, rewrite
 
 
+def _never(_sql: str) -> str:
+    """Know nothing about types."""
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a statement may refer to: the database by name, and values of its session as SQL literals."""
+    """What a statement may refer to: the database by name, and values of its session as SQL literals.
+
+    `refusal` gives the error that DuckDB would have for a statement of its own, empty if none.
+    """
 
     database: str
     values: Mapping[str, str]
+    refusal: Callable[[str], str] = _never
 
 
 def parse(sql: str) -> exp.Expr:
@@ -45,6 +55,11 @@ def render(tree: exp.Expr, sql: str, scope: Scope) -> str:
         name_columns(tree, sql)
     place_tables(tree, scope.database)
     tree = rewrite(tree, Context(sql, scope.values))
+    exact_divisions(tree, lambda probed: scope.refusal(_written(probed)))
+    return _written(tree)
+
+
+def _written(tree: exp.Expr) -> str:
     try:
         return tree.sql(dialect="duckdb", identify=True, unsupported_level=sqlglot.ErrorLevel.RAISE)
     except SqlglotError as error:

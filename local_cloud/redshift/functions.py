@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from local_cloud.redshift import decimals
+
 # Schema of the in-memory catalogue that holds macros and system views; it is on every search path, users never name it.
 SCHEMA = "stand_in"
 
@@ -56,6 +58,7 @@ MACROS = (
         (x DOUBLE) AS trunc(x), (x BIGINT) AS x""",
     """rs_quote_ident(s) AS CASE WHEN regexp_full_match(s, '[a-z_][a-z0-9_$]*') THEN s
         ELSE '"' || replace(s, '"', '""') || '"' END""",
+    decimals.MACRO,
     "rs_quote_literal(s) AS '''' || replace(s, '''', '''''') || ''''",
 )
 

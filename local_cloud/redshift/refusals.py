@@ -9,11 +9,11 @@ from sqlglot import exp
 from local_cloud.redshift.errors import NotEmulatedError, SqlError, SqlState, SqlSyntaxError
 from local_cloud.redshift.functions import FRAMED_AGGREGATES, KNOWN_FUNCTIONS
 
-# Function nodes that come from syntax, so that no function name stands in the source.
+# Function nodes whose name sqlglot does not place in the source, mostly because they come from syntax.
 _FORMS = (
-    exp.And, exp.ApproxDistinct, exp.Case, exp.Cast, exp.Coalesce, exp.CurrentDate, exp.CurrentUser, exp.DecodeCase,
-    exp.Exists, exp.Extract, exp.If, exp.Or, exp.SessionUser, exp.StrPosition, exp.Substring, exp.Trim, exp.TryCast,
-    exp.RegexpLike, exp.RegexpILike,
+    exp.And, exp.ApproxDistinct, exp.Case, exp.Cast, exp.Ceil, exp.Chr, exp.Coalesce, exp.CurrentDate,
+    exp.CurrentUser, exp.DecodeCase, exp.Exists, exp.Extract, exp.Floor, exp.If, exp.Or, exp.RegexpILike,
+    exp.RegexpLike, exp.SessionUser, exp.StrPosition, exp.Substring, exp.Trim, exp.TryCast,
 )  # fmt: skip
 _NOT_ON_REDSHIFT: dict[type[exp.Expr], str] = {
     exp.Filter: "FILTER (WHERE ...) of an aggregate; use CASE inside it",

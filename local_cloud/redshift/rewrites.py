@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from local_cloud.redshift.column_types import MAX_VARCHAR
+from local_cloud.redshift.decimals import AVERAGE
 from local_cloud.redshift.errors import NotEmulatedError
 from local_cloud.redshift.functions import RENAMED
 from local_cloud.redshift.refusals import source_name
@@ -62,8 +63,14 @@ def _division(node: exp.Binary, _context: Context) -> exp.Expr:
 def _average(node: exp.Avg, _context: Context) -> exp.Expr:
     if isinstance(node.parent, exp.Window):
         return node
-    total, count = exp.Sum(this=node.this.copy()), exp.Count(this=node.this)
-    return exp.paren(exp.Div(this=total, expression=count), copy=False)
+    return _mean(exp.Sum(this=node.this.copy()), exp.Count(this=node.this))
+
+
+def _mean(total: exp.Expr, count: exp.Expr) -> exp.Expr:
+    """A quotient of whole numbers is whole; the mark keeps the scale where the total is a decimal."""
+    quotient = exp.Div(this=total, expression=count)
+    quotient.meta[AVERAGE] = True
+    return exp.paren(quotient, copy=False)
 
 
 def _over(window: exp.Window, inner: exp.Expr) -> exp.Expr:
@@ -76,7 +83,7 @@ def _window(node: exp.Window, _context: Context) -> exp.Expr:
     inner = node.this
     if isinstance(inner, exp.Avg):
         total, count = exp.Sum(this=inner.this.copy()), exp.Count(this=inner.this.copy())
-        return exp.paren(exp.Div(this=_over(node, total), expression=_over(node, count)), copy=False)
+        return _mean(_over(node, total), _over(node, count))
     if isinstance(inner, exp.Anonymous) and inner.name.lower() == "ratio_to_report":
         value = inner.expressions[0]
         share = exp.Div(this=exp.cast(value.copy(), "double"), expression=_over(node, exp.Sum(this=value.copy())))
@@ -154,8 +161,18 @@ def _listagg(node: exp.GroupConcat, _context: Context) -> exp.Expr:
     inner = node.this
     if isinstance(inner, exp.Distinct) and len(inner.expressions) == 2:
         node.set("separator", inner.expressions.pop())
-    if not node.args.get("separator"):
-        node.set("separator", exp.Literal.string(""))
+    node.set("separator", _constant_text(node.args.get("separator")))
+    return node
+
+
+def _constant_text(node: exp.Expr | None) -> exp.Expr:
+    """A separator as one literal: sqlglot writes LISTAGG wrongly when it ends with a parenthesis."""
+    if node is None:
+        return exp.Literal.string("")
+    if isinstance(node, exp.Chr) and len(node.expressions) == 1 and node.expressions[0].name.isdigit():
+        return exp.Literal.string(chr(int(node.expressions[0].name)))
+    if not isinstance(node, exp.Literal):
+        raise NotEmulatedError("LISTAGG with a separator that is computed")
     return node
 
 

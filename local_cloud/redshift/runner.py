@@ -15,11 +15,12 @@ from local_cloud.redshift.database import Databases
 from local_cloud.redshift.errors import CancelledError, NotEmulatedError, SqlError
 from local_cloud.redshift.parameters import bind
 from local_cloud.redshift.redaction import redact
-from local_cloud.redshift.statements import Part, Statement, StatementStore, Status
+from local_cloud.redshift.statements import Part, Statement, StatementStore, Status, database_user
 
 if TYPE_CHECKING:
     from local_cloud.redshift.session import Session
 
+MAX_RESULT_BYTES = 100 * 2**20  #: of one statement; the lower of the two documented limits
 LOG = logging.getLogger(__name__)
 _ENDS = frozenset({"COMMIT", "END", "ROLLBACK", "ABORT"})
 _JOIN_SECONDS = 10
@@ -93,7 +94,8 @@ class Runner:
         from local_cloud.redshift.session import Session
 
         submission = statement.submission
-        session = Session(self._databases.open(submission.target), _database_user(statement.owner), statement.cancelled)
+        database, user = self._databases.open(submission.target), database_user(statement.owner)
+        session = Session(database, user, statement.cancelled, most_bytes=MAX_RESULT_BYTES)
         statement.interrupt = session.interrupt
         statement.status, statement.updated = Status.STARTED, self._store.now()
         try:
@@ -171,12 +173,6 @@ def _interrupt(statement: Statement) -> None:
 
 def _end_of(statement: Statement) -> Status:
     return Status.ABORTED if statement.cancelled.is_set() else Status.FAILED
-
-
-def _database_user(owner: str) -> str:
-    """The database user of an IAM identity: IAMR:role or IAM:user."""
-    kind, _, name = owner.rpartition(":")[2].partition("/")
-    return f"IAMR:{name}" if kind == "role" else f"IAM:{name or kind}"
 
 
 def _refuse_end_of_transaction(sql: str) -> None:

@@ -1,17 +1,19 @@
-"""A minimal Redshift Serverless: namespaces and workgroups by name, and credentials for nobody to check."""
+"""A minimal Redshift Serverless: namespaces and workgroups by name, and passwords that the wire protocol checks."""
 
 from __future__ import annotations
 
 import datetime as dt
 import re
-import secrets
 import threading
 import uuid
 from collections.abc import Mapping
 from typing import Any
 
 from local_cloud.host import Host
+from local_cloud.redshift.pgwire.logins import Logins
+from local_cloud.redshift.pgwire.server import HOST, WireServer
 from local_cloud.redshift.results import window
+from local_cloud.redshift.statements import database_user, identity
 from local_cloud.wire import AwsError, Call, Json, Operation
 
 _NAME = re.compile(r"[a-z0-9-]{3,64}")
@@ -27,10 +29,14 @@ def _now() -> str:
 
 
 class RedshiftServerless:
-    """The service `redshift-serverless`, kept in memory; the data of a workgroup lives with `RedshiftData`."""
+    """The service `redshift-serverless`, kept in memory; the data of a workgroup lives with `RedshiftData`.
 
-    def __init__(self, host: Host) -> None:
+    With `wire`, the endpoints of the workgroups are there to be connected to; without, they are names only.
+    """
+
+    def __init__(self, host: Host, wire: WireServer | None = None) -> None:
         self._host = host
+        self._wire = wire
         self._lock = threading.Lock()
         self._namespaces: dict[str, dict[str, Any]] = {}
         self._workgroups: dict[str, dict[str, Any]] = {}
@@ -108,15 +114,17 @@ class RedshiftServerless:
             "status": "AVAILABLE",
             "creationDate": _now(),
             "baseCapacity": 128,
-            "port": _PORT,
-            "endpoint": {"address": self._address(name), "port": _PORT},
+            **self._endpoint(name),
         } | {key: request[key] for key in _WORKGROUP_FIELDS if key in request}
         with self._lock:
             self._workgroups[name] = workgroup
         return {"workgroup": workgroup}
 
-    def _address(self, name: str) -> str:
-        return f"{name}.{self._host.account}.{self._host.region}.redshift-serverless.amazonaws.com"
+    def _endpoint(self, name: str) -> Json:
+        address, port = f"{name}.{self._host.account}.{self._host.region}.redshift-serverless.amazonaws.com", _PORT
+        if self._wire is not None:
+            address, port = HOST, self._wire.port
+        return {"port": port, "endpoint": {"address": address, "port": port}}
 
     def _get_workgroup(self, _call: Call, request: Json) -> Json:
         return {"workgroup": _found(self._workgroups, request, "workgroupName")}
@@ -132,14 +140,18 @@ class RedshiftServerless:
         return {"workgroup": workgroup | {"status": "DELETING"}}
 
     def _get_credentials(self, call: Call, request: Json) -> Json:
-        _found(self._workgroups, request, "workgroupName")
+        name = _found(self._workgroups, request, "workgroupName")["workgroupName"]
         seconds = request.get("durationSeconds", _DEFAULT_SECONDS)
         if not _SHORTEST <= seconds <= _LONGEST:
             raise AwsError("ValidationException", f"durationSeconds must be {_SHORTEST} to {_LONGEST}, not {seconds}.")
-        expiry = (dt.datetime.now(dt.UTC) + dt.timedelta(seconds=seconds)).timestamp()
-        user = call.principal.rpartition("/")[2] or "admin"
-        password = secrets.token_urlsafe(24)
-        return {"dbUser": f"IAM:{user}", "dbPassword": password, "expiration": expiry, "nextRefreshTime": expiry}
+        logins = self._wire.logins if self._wire else Logins()
+        login = logins.issue(database_user(identity(call.principal)), "workgroup", name, seconds=seconds)
+        return {
+            "dbUser": login.user,
+            "dbPassword": login.password,
+            "expiration": login.expires,
+            "nextRefreshTime": login.expires,
+        }
 
 
 def _new_name(request: Json, key: str, taken: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from local_cloud.host import Host
 from local_cloud.redshift.browsing import Browser
 from local_cloud.redshift.database import Databases
+from local_cloud.redshift.pgwire.server import WireServer
 from local_cloud.redshift.results import page, window
 from local_cloud.redshift.runner import Faults, Runner, cancel, rows_of
 from local_cloud.redshift.serverless import RedshiftServerless
@@ -19,15 +20,20 @@ _PAGE = 100
 
 
 class RedshiftData:
-    """The service `redshift-data`. With `workgroups`, statements for a workgroup that does not exist are refused."""
+    """The service `redshift-data`. With `workgroups`, statements for a workgroup that does not exist are refused.
+
+    `wire` serves the same databases to the drivers of PostgreSQL's protocol, under the same faults.
+    """
 
     def __init__(
         self, host: Host, *, workgroups: RedshiftServerless | None = None, faults: Faults | None = None
     ) -> None:
+        faults = faults or Faults()
         self._workgroups = workgroups
         self._databases = Databases(host.root / "redshift", host.objects, host.region)
         self._store = StatementStore()
-        self._runner = Runner(host, self._databases, store=self._store, faults=faults or Faults())
+        self._runner = Runner(host, self._databases, store=self._store, faults=faults)
+        self.wire = WireServer(host.root, self._databases, faults=faults)
         self._browser = Browser(self._databases, self._resolve)
 
     @property
@@ -53,6 +59,7 @@ class RedshiftData:
     def close(self) -> None:
         """Stop what is running and close the databases."""
         self._runner.close()
+        self.wire.close()
         self._databases.close()
 
     def _resolve(self, workgroup: str) -> str:

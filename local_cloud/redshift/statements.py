@@ -84,6 +84,12 @@ def identity(principal: str) -> str:
     return re.sub(r":sts::(\d+):assumed-role/([^/]+)/.*", r":iam::\1:role/\2", principal)
 
 
+def database_user(owner: str) -> str:
+    """The database user of an IAM identity: IAMR:role or IAM:user."""
+    kind, _, name = owner.rpartition(":")[2].partition("/")
+    return f"IAMR:{name}" if kind == "role" else f"IAM:{name or kind}"
+
+
 def may_see(principal: str, statement: Statement) -> bool:
     """Only the role that submitted a statement may see it; the account's own root may see all."""
     return principal.endswith(":root") or identity(principal) == statement.owner

@@ -50,6 +50,10 @@ _VIEWS = {
             AS sortkey,
         NOT c.is_nullable AS "notnull"
         FROM all_columns c JOIN all_tables t USING (schema, name) WHERE t.kind = 'BASE TABLE'""",
+    "pg_indexes": """SELECT schema AS schemaname, name AS tablename, name || '_pkey' AS indexname,
+        'CREATE UNIQUE INDEX ' || name || '_pkey ON ' || schema || '.' || name || ' USING btree (' ||
+        array_to_string(CAST(json_extract(comment, '$.primary_key') AS VARCHAR[]), ', ') || ')' AS indexdef
+        FROM all_tables WHERE json_array_length(comment, '$.primary_key') > 0""",
     "sys_load_history": "SELECT * FROM load_history",
     "sys_load_error_detail": "SELECT * FROM load_errors",
     "sys_unload_history": "SELECT * FROM unload_history",

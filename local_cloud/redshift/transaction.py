@@ -22,6 +22,11 @@ class Transaction:
         self._running = False
         self._failed = False
 
+    @property
+    def state(self) -> str:
+        """I outside of a block, T in one, E in one that has failed."""
+        return "E" if self._failed else "T" if self.explicit else "I"
+
     def begin(self) -> None:
         """Open a block; the snapshot is taken later."""
         self.explicit = True

@@ -56,6 +56,8 @@ def _read_flag(reader: TokenReader, unload: Unload) -> bool:
         unload.verbose = reader.accept("VERBOSE")
     elif reader.accept("ALLOWOVERWRITE"):
         unload.overwrite = True
+    elif reader.accept("ENCRYPTED"):
+        pass  # objects are encrypted in any case; a key of one's own is refused below
     elif reader.accept("CLEANPATH"):
         unload.clean = True
     elif reader.accept("PARALLEL"):
@@ -88,7 +90,7 @@ def _read_option(reader: TokenReader, unload: Unload) -> None:
 
 
 def _refuse_option(reader: TokenReader) -> None:
-    if reader.keyword() in ("ENCRYPTED", "KMS_KEY_ID", *_TEXT_ONLY):
+    if reader.keyword() in ("KMS_KEY_ID", *_TEXT_ONLY):
         raise NotEmulatedError(f"UNLOAD with {reader.keyword()}")
     reader.fail()
 

@@ -14,7 +14,6 @@ from local_cloud.redshift.errors import SqlError
 from local_cloud.redshift.lexer import quote_text
 from local_cloud.redshift.outcome import ResultSet
 
-MAX_RESULT_BYTES = 100 * 2**20  #: of one statement; the lower of the two documented limits
 _CHUNK = 10_000
 
 
@@ -38,6 +37,7 @@ class Work:
     catalogue: Catalogue
     user: str
     last: Last = field(default_factory=Last)
+    most_bytes: int | None = None  #: of one result; None where it is sent row by row
 
     @property
     def scope(self) -> Scope:
@@ -50,7 +50,17 @@ class Work:
             "version": "PostgreSQL 8.0.2, Redshift 1.0 (local cloud on DuckDB)",
         }
         values = last | {"pg_backend_pid": "1073"} | {name: quote_text(text) for name, text in texts.items()}
-        return Scope(self.database.target.database, values)
+        return Scope(self.database.target.database, values, self.refusal)
+
+    def refusal(self, sql: str) -> str:
+        """The error with which DuckDB would refuse a statement before running it; empty if it would run."""
+        import duckdb
+
+        try:
+            self.cursor.execute(f"EXPLAIN {sql}")
+        except duckdb.Error as error:
+            return str(error)
+        return ""
 
     def run(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run DuckDB SQL and fetch everything."""
@@ -73,8 +83,10 @@ class Work:
         rows: list[tuple[Any, ...]] = []
         size = 0
         while chunk := self.cursor.fetchmany(_CHUNK):
-            size += sum(len(value) if isinstance(value, str) else 8 for row in chunk for value in row)
-            if size > MAX_RESULT_BYTES:
-                raise SqlError(f"Database response exceeded size limit of {MAX_RESULT_BYTES} bytes")
             rows += chunk
+            if self.most_bytes is None:
+                continue
+            size += sum(len(value) if isinstance(value, str) else 8 for row in chunk for value in row)
+            if size > self.most_bytes:
+                raise SqlError(f"Database response exceeded size limit of {self.most_bytes} bytes")
         return ResultSet(columns, rows, size)

@@ -6,9 +6,12 @@ import re
 from typing import Any
 
 from local_cloud.sagemaker.errors import invalid
+from local_cloud.sagemaker.joining import Joining
 from local_cloud.sagemaker.staging import bucket_and_key, only_prefix
 from local_cloud.wire import Json, NotSimulatedError
 
+_MOST_HOSTS = 20
+_NOT_TRAINED_WITH = ("ServerlessJobConfig", "ModelPackageConfig", "MlflowConfig", "SessionChainingConfig")
 _PAYLOAD_BUDGET = 100  # MaxConcurrentTransforms x MaxPayloadInMB, megabytes
 
 
@@ -19,7 +22,7 @@ def _refuse(condition: Any, what: str) -> None:
 
 def check_processing(request: Json) -> None:
     """Refuse a processing job that could not run here; raises `NotSimulatedError` or `ValidationException`."""
-    _refuse(request["ProcessingResources"]["ClusterConfig"].get("InstanceCount", 1) > 1, "jobs on several instances")
+    _check_count(request["ProcessingResources"]["ClusterConfig"])
     for item in request.get("ProcessingInputs", []):
         name = item["InputName"]
         _refuse("S3Input" not in item, f"processing input {name} that is not an S3Input")
@@ -51,14 +54,46 @@ def check_training(request: Json) -> None:
     algorithm = request.get("AlgorithmSpecification", {})
     _refuse("TrainingImage" not in algorithm, "training without a TrainingImage of your own")
     resources = request.get("ResourceConfig", {})
-    _refuse(resources.get("InstanceCount", 1) > 1 or "InstanceGroups" in resources, "jobs on several instances")
-    _refuse("CheckpointConfig" in request, "training checkpoints")
+    _refuse("InstanceGroups" in resources, "ResourceConfig.InstanceGroups (instances of several types)")
+    for name in _NOT_TRAINED_WITH:
+        _refuse(name in request, f"{name} of a training job")
+    _check_count(resources)
+    _check_spot(request)
+    _check_checkpoints(request.get("CheckpointConfig", {}))
     _refuse(request["OutputDataConfig"].get("CompressionType", "GZIP") != "GZIP", "uncompressed model output")
     bucket_and_key(request["OutputDataConfig"]["S3OutputPath"])
     for channel in request.get("InputDataConfig", []):
         _check_channel(channel, algorithm["TrainingInputMode"])
     for metric in algorithm.get("MetricDefinitions", []):
         _check_metric(metric)
+
+
+def _check_count(resources: Json) -> None:
+    _refuse("InstancePreferences" in resources, "InstancePreferences: give InstanceType and InstanceCount")
+    count = resources.get("InstanceCount", 1)
+    if not 1 <= count <= _MOST_HOSTS:
+        raise invalid(f"InstanceCount {count} must be from 1 to {_MOST_HOSTS}: every instance is a process here.")
+
+
+def _check_spot(request: Json) -> None:
+    stopping = request.get("StoppingCondition", {})
+    wait, runtime = stopping.get("MaxWaitTimeInSeconds"), stopping.get("MaxRuntimeInSeconds", 86_400)
+    spot = request.get("EnableManagedSpotTraining", False)
+    if spot and (wait is None or wait < runtime):
+        raise invalid(
+            "StoppingCondition.MaxWaitTimeInSeconds must be given and not be less than MaxRuntimeInSeconds "
+            "when EnableManagedSpotTraining is true."
+        )
+    if wait is not None and not spot:
+        raise invalid("StoppingCondition.MaxWaitTimeInSeconds is for EnableManagedSpotTraining only.")
+
+
+def _check_checkpoints(checkpoints: Json) -> None:
+    path = checkpoints.get("LocalPath", "/opt/ml/checkpoints")
+    if not path.startswith("/opt/ml/"):
+        raise NotSimulatedError(f"CheckpointConfig.LocalPath {path}; only folders below /opt/ml/ are")
+    if checkpoints:
+        bucket_and_key(checkpoints["S3Uri"])
 
 
 def _check_metric(metric: Json) -> None:
@@ -86,10 +121,8 @@ def check_transform(request: Json) -> None:
     bucket_and_key(request["TransformOutput"]["S3OutputPath"])
     split = source.get("SplitType", "None")
     _refuse(split not in ("None", "Line"), f"SplitType {split}; None and Line are")
-    joined = request.get("DataProcessing", {})
-    _refuse(joined.get("JoinSource", "None") != "None", "JoinSource Input of a transform job")
-    filters = (joined.get("InputFilter", "$"), joined.get("OutputFilter", "$"))
-    _refuse(filters != ("$", "$"), "InputFilter and OutputFilter of a transform job")
+    Joining.of(request)
+    _check_count(request["TransformResources"])
     _refuse("DataCaptureConfig" in request, "data capture of a transform job")
     budget = (request.get("MaxConcurrentTransforms") or 1) * request.get("MaxPayloadInMB", 6)
     if budget > _PAYLOAD_BUDGET:

@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import gzip
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from local_cloud.sagemaker.errors import JobFailedError
 
 
-def pack(folder: Path, archive: Path) -> None:
-    """Write the files of a folder as a gzipped tar with members at its root; order, times and owners are fixed."""
+def pack(folder: Path, archive: Path, *others: Path) -> None:
+    """Write the files of a folder as a gzipped tar with members at its root; order, times and owners are fixed.
+
+    Files of `others` go in as well, except where an earlier folder has one of that name.
+    """
+    members = {name: path for holder in reversed([folder, *others]) for name, path in _members(holder)}
     with (
         archive.open("wb") as raw,
         gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0, compresslevel=6) as packed,
         tarfile.open(fileobj=packed, mode="w", format=tarfile.GNU_FORMAT) as tar,
     ):
-        for path in sorted(folder.rglob("*"), key=lambda found: found.relative_to(folder).as_posix()):
-            if path.is_file() and not path.is_symlink():
-                _add(tar, path, path.relative_to(folder).as_posix())
+        for name in sorted(members):
+            _add(tar, members[name], name)
+
+
+def _members(folder: Path) -> Iterator[tuple[str, Path]]:
+    for path in folder.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            yield path.relative_to(folder).as_posix(), path
 
 
 def _add(tar: tarfile.TarFile, path: Path, name: str) -> None:

@@ -49,6 +49,13 @@ class Batching:
         if batch:
             yield b"".join(batch)
 
+    def records(self, body: bytes) -> Iterator[bytes]:
+        """Yield the records of one object, their newlines included: lines that hold something, or all of it."""
+        if not self.by_line:
+            yield body
+            return
+        yield from (line for line in io.BytesIO(body) if line.strip())
+
     def assemble(self, answers: Sequence[bytes]) -> bytes:
         """Join the answers of one object in the order of its records; AssembleWith Line ends each with a newline."""
         return b"".join(answer + b"\n" for answer in answers) if self.newline else b"".join(answers)

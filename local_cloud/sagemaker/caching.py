@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import threading
 from dataclasses import dataclass
 
+from local_cloud.sagemaker.checks import SETTINGS
 from local_cloud.sagemaker.errors import invalid
 from local_cloud.wire import Json
+from rightpack.cache_reasons import seconds_of
 
+_CHECK = (
+    "AppSpecification",
+    "Environment",
+    "ProcessingInputs",
+    *(name for name in SETTINGS if name != "FailOnViolation"),
+)
 _KEYS = {  # "Default cache key attributes by pipeline step type"; never outputs, instances or roles
     "Processing": ("AppSpecification", "Environment", "ProcessingInputs"),
     "Training": (
@@ -23,19 +30,25 @@ _KEYS = {  # "Default cache key attributes by pipeline step type"; never outputs
         "InputDataConfig",
     ),
     "Transform": ("DataProcessing", "Environment", "ModelName", "TransformInput"),
+    "Tuning": ("HyperParameterTuningJobConfig", "TrainingJobDefinition", "TrainingJobDefinitions"),
+    "QualityCheck": _CHECK,
+    "ClarifyCheck": _CHECK,
 }
-_ISO = re.compile(
-    r"P(?=.)(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?=.)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?", re.IGNORECASE
+_TRIAL = (
+    "AlgorithmSpecification",
+    "HyperParameterRanges",
+    "InputDataConfig",
+    "StaticHyperParameters",
+    "TuningObjective",
 )
-_UNITS = (365 * 86_400, 30 * 86_400, 7 * 86_400, 86_400, 3_600, 60, 1)
 
 
 def duration(text: str) -> int:
     """Seconds of an ISO 8601 duration such as `P30D` or `PT1H`; raises `ValidationException` for anything else."""
-    match = _ISO.fullmatch(text)
-    if match is None:
-        raise invalid(f"ExpireAfter {text!r} is not an ISO 8601 duration such as P30D or PT1H.")
-    return sum(int(number) * unit for number, unit in zip(match.groups(default="0"), _UNITS, strict=True))
+    try:
+        return seconds_of(text)
+    except ValueError as problem:
+        raise invalid(f"ExpireAfter: {problem}") from problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +73,7 @@ class StepCache:
         """Key of a step with resolved arguments; None when the step does not cache."""
         if not step.get("CacheConfig", {}).get("Enabled") or step["Type"] not in _KEYS:
             return None
-        body = {name: request.get(name) for name in _KEYS[step["Type"]]}
-        digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+        digest = hashlib.sha256(json.dumps(_kept(step["Type"], request), sort_keys=True).encode()).hexdigest()
         return f"{pipeline_arn}/{step['Name']}/{digest}"
 
     def find(self, key: str, expire_after: str, now: float) -> Remembered | None:
@@ -74,3 +86,19 @@ class StepCache:
         """Keep a success for later executions."""
         with self._lock:
             self._held[key] = success
+
+
+def _kept(step_type: str, request: Json) -> Json:
+    """Arguments that count; of a trial's definition only some do."""
+    kept = {name: request.get(name) for name in _KEYS[step_type]}
+    for name in ("TrainingJobDefinition", "TrainingJobDefinitions"):
+        trials = kept.get(name)
+        if isinstance(trials, dict):
+            kept[name] = _trial(trials)
+        elif isinstance(trials, list):
+            kept[name] = [_trial(item) for item in trials]
+    return kept
+
+
+def _trial(definition: Json) -> Json:
+    return {name: definition.get(name) for name in _TRIAL}

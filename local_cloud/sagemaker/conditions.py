@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from local_cloud.sagemaker.errors import StepFailedError
+from local_cloud.sagemaker.errors import StepFailedError, invalid
 from local_cloud.wire import Json
 
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
@@ -16,6 +16,24 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "LessThan": operator.lt,
     "LessThanOrEqualTo": operator.le,
 }
+
+
+_MEMBERS = {"Not": ("Condition",), "Or": ("Conditions",), "In": ("QueryValue", "Values")}
+
+
+def check_conditions(step: str, conditions: list[Json]) -> None:
+    """Refuse conditions the service does not know; raises `ValidationException`. Those of a list are joined by and."""
+    for condition in conditions:
+        kind = condition.get("Type")
+        if kind not in _COMPARE and kind not in _MEMBERS:
+            known = ", ".join([*_COMPARE, *_MEMBERS])
+            hint = "; the Conditions of a step are joined by and as they are" if kind == "And" else ""
+            raise invalid(f"Step [{step}]: the condition type {kind!r} is not one of {known}{hint}.")
+        missing = [name for name in _MEMBERS.get(kind, ("LeftValue", "RightValue")) if name not in condition]
+        if missing:
+            raise invalid(f"Step [{step}]: a condition of type {kind} needs {' and '.join(missing)}.")
+        if kind in ("Not", "Or"):
+            check_conditions(step, condition["Conditions"] if kind == "Or" else [condition["Condition"]])
 
 
 def holds(condition: Json) -> bool:

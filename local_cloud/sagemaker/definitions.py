@@ -5,16 +5,37 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from local_cloud.sagemaker.caching import duration
+from local_cloud.sagemaker.checks import CHECK_TYPES, check_declaration
+from local_cloud.sagemaker.conditions import check_conditions
 from local_cloud.sagemaker.errors import invalid
+from local_cloud.sagemaker.outputs import check_outputs
 from local_cloud.sagemaker.parameters import check_declared
 from local_cloud.sagemaker.retries import check_policies
 from local_cloud.wire import Json, NotSimulatedError
 
-STEP_TYPES = frozenset({"Processing", "Training", "Model", "Transform", "Condition", "RegisterModel", "Lambda", "Fail"})
+STEP_TYPES = frozenset(
+    {
+        "Callback",
+        "ClarifyCheck",
+        "Condition",
+        "Fail",
+        "Lambda",
+        "Model",
+        "Processing",
+        "QualityCheck",
+        "RegisterModel",
+        "Training",
+        "Transform",
+        "Tuning",
+    }
+)
+COMPLETED = "Completed"
+_TRIGGERS = frozenset({COMPLETED, "Failed", "Stopped", "Any"})
+_REQUIRED = {"Lambda": "a FunctionArn", "Callback": "an SqsQueueUrl"}
 _VERSION = "2020-12-01"
 _NAME = re.compile(r"[A-Za-z0-9\-_]{1,64}")
 _BRANCHES = {"IfSteps": True, "ElseSteps": False}
@@ -33,13 +54,22 @@ class Branch:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step; `needs` are the steps it waits for: named, referred to, and the condition around it."""
+    """One step; `needs` are the steps that must succeed first: named, referred to, and the condition around it.
+
+    `triggers` are steps it waits for to end otherwise: `Failed`, `Stopped` or `Any` by step.
+    """
 
     name: str
     type: str
     body: Json
     needs: frozenset[str]
     branch: Branch | None
+    triggers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def upstream(self) -> frozenset[str]:
+        """Every step this one waits for, whatever their end must be."""
+        return self.needs | self.triggers.keys()
 
     @property
     def arguments(self) -> Json:
@@ -54,6 +84,19 @@ class Definition:
     text: str
     parameters: list[Json]
     steps: Mapping[str, Step]
+
+    def only(self, names: set[str]) -> Definition:
+        """Definition of nothing but some of the steps, which must depend on no others."""
+        return replace(self, steps={name: step for name, step in self.steps.items() if name in names})
+
+    def upstream(self, names: set[str]) -> set[str]:
+        """Every step the named ones wait for, directly or through others; the named ones that are among them too."""
+        found: set[str] = set()
+        front = set(names)
+        while front:
+            front = {needed for name in front for needed in self.steps[name].upstream} - found
+            found |= front
+        return found
 
     def property_file(self, step: str, name: str) -> Json:
         """Declaration of a property file; raises `ValidationException` when the step has none of that name."""
@@ -73,7 +116,9 @@ def parse(text: str) -> Definition:
         _check_envelope(step)
         if step["Name"] in steps:
             raise invalid(f"Step names must be unique: {step['Name']}.")
-        steps[step["Name"]] = Step(step["Name"], step["Type"], step, _needs(step, branch), branch)
+        triggers = _triggers(step)
+        needs = _needs(step, branch) - triggers.keys()
+        steps[step["Name"]] = Step(step["Name"], step["Type"], step, needs, branch, triggers)
     definition = Definition(text, parameters, steps)
     _check_links(definition)
     _check_cycles(definition)
@@ -110,19 +155,46 @@ def _check_envelope(step: Json) -> None:
     if kind not in STEP_TYPES:
         known = ", ".join(sorted(STEP_TYPES))
         raise NotSimulatedError(f"steps of type {kind} (step {name}); it runs {known}")
-    if kind == "Lambda" and "FunctionArn" not in step:
-        raise invalid(f"Step [{name}]: a Lambda step needs a FunctionArn.")
-    if any(isinstance(item, dict) for item in step.get("DependsOn", [])):
-        raise NotSimulatedError(f"step dependencies with a trigger (step {name})")
+    _check_type(step, name, kind)
     if step.get("CacheConfig", {}).get("Enabled"):
         duration(step["CacheConfig"].get("ExpireAfter", ""))
     check_policies(name, kind, step.get("RetryPolicies", []))
 
 
+def _check_type(step: Json, name: str, kind: str) -> None:
+    if kind in _REQUIRED and _REQUIRED[kind].split()[-1] not in step:
+        raise invalid(f"Step [{name}]: a {kind} step needs {_REQUIRED[kind]}.")
+    if kind == "Condition":
+        check_conditions(name, step.get("Arguments", {}).get("Conditions", []))
+    if kind in CHECK_TYPES:
+        check_declaration(step)
+    check_outputs(name, step.get("OutputParameters"))
+
+
+def _triggers(step: Json) -> dict[str, str]:
+    """End that each step this one depends on must come to, where that is not success."""
+    found: dict[str, str] = {}
+    for item in step.get("DependsOn") or []:
+        if not isinstance(item, dict):
+            continue
+        if item.get("Trigger") not in _TRIGGERS:
+            known = ", ".join(sorted(_TRIGGERS))
+            raise invalid(f"Step [{step['Name']}]: the Trigger {item.get('Trigger')!r} is not one of {known}.")
+        if item["Trigger"] != COMPLETED:
+            found[item["Step"]] = item["Trigger"]
+    return found
+
+
 def _needs(step: Json, branch: Branch | None) -> frozenset[str]:
-    arguments = {key: value for key, value in step.get("Arguments", {}).items() if key not in _BRANCHES}
-    named = set(step.get("DependsOn", [])) | {_step_of(get) for get in gets(arguments) if get.startswith("Steps.")}
+    named = {item["Step"] if isinstance(item, dict) else item for item in step.get("DependsOn") or []}
+    named |= {_step_of(get) for get in _references(step) if get.startswith("Steps.")}
     return frozenset(named | ({branch.condition} if branch else set()))
+
+
+def _references(step: Json) -> Iterator[str]:
+    """What a step refers to, in its arguments and in its other members; its branches refer for themselves."""
+    arguments = {key: value for key, value in step.get("Arguments", {}).items() if key not in _BRANCHES}
+    yield from gets({**step, "Arguments": arguments})
 
 
 def _step_of(reference: str) -> str:
@@ -145,12 +217,12 @@ def gets(value: Any) -> Iterator[str]:
 def _check_links(definition: Definition) -> None:
     names = {parameter["Name"] for parameter in definition.parameters}
     for step in definition.steps.values():
-        for needed in sorted(step.needs):
+        for needed in sorted(step.upstream):
             if needed not in definition.steps:
                 raise invalid(f"Step [{step.name}] depends on the unknown step [{needed}].")
             if definition.steps[needed].type == "Fail":
                 raise invalid(f"{step.name} can not depends on {needed}: nothing follows a Fail step.")
-        for reference in gets(step.arguments):
+        for reference in _references(step.body):
             _check_reference(definition, step.name, reference, names)
 
 
@@ -170,7 +242,7 @@ def _check_cycles(definition: Definition) -> None:
     done: set[str] = set()
     waiting = dict(definition.steps)
     while waiting:
-        ready = [name for name, step in waiting.items() if step.needs <= done]
+        ready = [name for name, step in waiting.items() if step.upstream <= done]
         if not ready:
             raise invalid(f"Steps depend on each other in a circle: {', '.join(sorted(waiting))}.")
         done.update(ready)

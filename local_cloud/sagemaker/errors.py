@@ -20,11 +20,15 @@ class JobStoppedError(Exception):
 
 
 class StepFailedError(Exception):
-    """End a step as Failed; `kind` is the exception type a retry policy may name, empty when none applies."""
+    """End a step as Failed; `kind` is the exception type a retry policy may name, empty when none applies.
 
-    def __init__(self, reason: str, kind: str = "") -> None:
+    `halted` says that its job did not fail but was stopped by somebody else.
+    """
+
+    def __init__(self, reason: str, kind: str = "", *, halted: bool = False) -> None:
         super().__init__(reason)
         self.kind = kind
+        self.halted = halted
 
 
 class StepStoppedError(Exception):

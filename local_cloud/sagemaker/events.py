@@ -80,6 +80,12 @@ class Events:
         """Announce a status of a job; `record` is what Describe answers."""
         self._send(f"SageMaker {kind} Job State Change", in_milliseconds(record), [record[f"{kind}JobArn"]])
 
+    def tuning(self, record: Json) -> None:
+        """Announce a status of a hyperparameter tuning job; `record` is what Describe answers."""
+        detail = in_milliseconds(record)
+        name = "SageMaker HyperParameter Tuning Job State Change"
+        self._send(name, detail, [record["HyperParameterTuningJobArn"]])
+
     def model_package(self, record: Json) -> None:
         """Announce a new or changed model package; `record` is what DescribeModelPackage answers."""
         detail = in_milliseconds(record)

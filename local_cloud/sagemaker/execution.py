@@ -5,19 +5,27 @@ from __future__ import annotations
 import copy
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from local_cloud.sagemaker.definitions import Definition, Step
 from local_cloud.sagemaker.errors import LONGEST_REASON, conflict
 from local_cloud.sagemaker.events import Events
-from local_cloud.sagemaker.job import Job
+from local_cloud.sagemaker.graph import is_aftermath
 from local_cloud.wire import Json
 
-FINAL = frozenset({"Succeeded", "Failed", "Stopped"})
+FINAL = frozenset({"Succeeded", "Failed", "Stopped", "CompletedWithFailures"})
 FAILED_REASON = "Step failure: One or multiple steps failed."
 _RETRIED = frozenset({"Failed", "Stopped"})
+
+
+class Stoppable(Protocol):
+    """What a stop of the execution must reach: a job, or a callback that waits for its answer."""
+
+    def request_stop(self, now: float) -> None:
+        """Ask it to stop; must not wait for it to have stopped."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +54,8 @@ class StepRun:
     ended: float | None = None
     reason: str = ""
     cached_from: str = ""
+    reused_from: str = ""
+    halted: bool = False
     metadata: Json = field(default_factory=dict)
     result: Json = field(default_factory=dict)
 
@@ -56,7 +66,8 @@ class StepRun:
             "StepDescription": self.step.body.get("Description"),
             "EndTime": self.ended,
             "FailureReason": self.reason[:LONGEST_REASON] or None,
-            "CacheHitResult": {"SourcePipelineExecutionArn": self.cached_from} if self.cached_from else None,
+            "CacheHitResult": _source(self.cached_from),
+            "SelectiveExecutionResult": _source(self.reused_from),
         }
         return {
             "StepName": self.step.name,
@@ -83,7 +94,7 @@ class Execution:
         self._reason = ""
         self._runs: dict[str, StepRun] = {}
         self._attempts: dict[str, int] = {}
-        self._jobs: list[Job] = []
+        self._followed: list[Stoppable] = []
         self._changed = threading.Condition(threading.RLock())
         self._announce(None)
 
@@ -91,7 +102,7 @@ class Execution:
 
     @property
     def status(self) -> str:
-        """Executing, Stopping, Stopped, Failed or Succeeded."""
+        """Executing, Stopping, Stopped, Failed, CompletedWithFailures or Succeeded."""
         return self._status
 
     def view(self) -> Json:
@@ -120,6 +131,16 @@ class Execution:
         """Status of every step that has begun."""
         with self._changed:
             return {name: run.status for name, run in self._runs.items()}
+
+    def halted(self) -> set[str]:
+        """Failed steps whose job somebody stopped."""
+        with self._changed:
+            return {name for name, run in self._runs.items() if run.halted}
+
+    def run_of(self, step: str) -> StepRun | None:
+        """A step that has begun."""
+        with self._changed:
+            return self._runs.get(step)
 
     def results(self) -> dict[str, Json]:
         """Results of the steps that succeeded."""
@@ -152,6 +173,12 @@ class Execution:
             self._announce_step(run, "Starting")
             return run
 
+    def reuse(self, step: Step, before: StepRun, source: str) -> None:
+        """Take over a step that succeeded in the execution `source`, without running it."""
+        with self._changed:
+            run = replace(before, step=step, reused_from=source, metadata=copy.deepcopy(before.metadata))
+            self._runs[step.name] = run
+
     def attempt(self, run: StepRun) -> None:
         """Count an attempt."""
         with self._changed:
@@ -162,19 +189,20 @@ class Execution:
         with self._changed:
             run.metadata = metadata
 
-    def follow(self, job: Job) -> None:
-        """Let a stop of the execution reach a job it started."""
+    def follow(self, work: Stoppable) -> None:
+        """Let a stop of the execution reach what it started."""
         with self._changed:
-            self._jobs.append(job)
+            self._followed.append(work)
             if self.stop.is_set():
-                job.request_stop(self._now())
+                work.request_stop(self._now())
 
     def end(self, run: StepRun, status: str, *, result: Json | None = None, reason: str = "") -> None:
         """Enter the final status of a step."""
         with self._changed:
+            previous = run.status
             run.status, run.reason, run.ended = status, reason, self._now()
             run.result = result or {}
-            self._announce_step(run, "Executing")
+            self._announce_step(run, previous)
 
     # --- the whole --------------------------------------------------------------------------------------------------
 
@@ -196,8 +224,12 @@ class Execution:
                 )
             self.stop.set()
             self._enter("Stopping")
-            for job in self._jobs:
-                job.request_stop(self._now())
+            for run in self._runs.values():
+                if run.status == "Executing":
+                    run.status = "Stopping"
+                    self._announce_step(run, "Executing")
+            for work in self._followed:
+                work.request_stop(self._now())
 
     def finish(self) -> None:
         """Enter the final status the steps amount to."""
@@ -205,7 +237,7 @@ class Execution:
             if self.stop.is_set():
                 self._enter("Stopped")
             elif any(run.status != "Succeeded" for run in self._runs.values()):
-                self._enter("Failed", FAILED_REASON)
+                self._enter("CompletedWithFailures" if self._is_handled() else "Failed", FAILED_REASON)
             else:
                 self._enter("Succeeded")
 
@@ -222,10 +254,19 @@ class Execution:
                 state = f"Pipeline execution {self.started.arn} is {self._status}"
                 raise conflict(f"{state}; only a Failed or Stopped one can be retried.")
             self._attempts.update({name: run.attempts for name, run in self._runs.items()})
-            self._runs = {name: run for name, run in self._runs.items() if run.status == "Succeeded"}
-            self._jobs.clear()
+            self._runs = {name: run for name, run in self._runs.items() if self._outlives_retry(run)}
+            self._followed.clear()
             self.stop.clear()
             self._enter("Executing")
+
+    def _is_handled(self) -> bool:
+        """Whether every step that went wrong was followed by one that waited for just that, and succeeded."""
+        wrong = {run.step.name for run in self._runs.values() if run.status != "Succeeded"}
+        handled = {name for run in self._runs.values() if run.status == "Succeeded" for name in run.step.triggers}
+        return wrong <= handled
+
+    def _outlives_retry(self, run: StepRun) -> bool:
+        return run.status == "Succeeded" and not is_aftermath(self.started.definition, run.step)
 
     def _enter(self, status: str, reason: str = "") -> None:
         previous, self._status = self._status, status
@@ -241,6 +282,10 @@ class Execution:
     def _announce_step(self, run: StepRun, previous: str) -> None:
         self._modified = self._now()
         self._events.step(self.view(), run.view(), run.step.type, previous)
+
+
+def _source(arn: str) -> Json | None:
+    return {"SourcePipelineExecutionArn": arn} if arn else None
 
 
 def _moment(epoch: float) -> str:

@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 
 from local_cloud.host import Host
+from local_cloud.sagemaker import selective
 from local_cloud.sagemaker.errors import absent, conflict, over_limit
 from local_cloud.sagemaker.events import Events
 from local_cloud.sagemaker.execution import FINAL, Execution, Started
@@ -21,7 +22,7 @@ from local_cloud.wire import Call, Json, NotSimulatedError, Operation
 
 _DEFAULT_PARALLEL = 50  # steps of one execution at once
 _STEPS_PAGE = 100
-_NOT_SIMULATED = ("SelectiveExecutionConfig", "PipelineVersionAlias", "MlflowExperimentName")
+_NOT_SIMULATED = ("PipelineVersionAlias", "MlflowExperimentName")
 _SUMMARY = (
     "PipelineExecutionArn",
     "PipelineExecutionStatus",
@@ -179,8 +180,9 @@ class Executions:
             )
 
     def _begin(self, pipeline: Pipeline, request: Json) -> Execution:
-        version, definition = pipeline.version(request.get("PipelineVersionId"))
-        parameters = bind(definition.parameters, request.get("PipelineParameters", []))
+        version, whole = pipeline.version(request.get("PipelineVersionId"))
+        selection = selective.choose(request.get("SelectiveExecutionConfig"), whole, self.get, pipeline.arn)
+        parameters = bind(whole.parameters, request.get("PipelineParameters", []))
         self._check_quota()
         execution_id = random_id()
         parallelism = request.get("ParallelismConfiguration") or pipeline.record.get("ParallelismConfiguration")
@@ -190,13 +192,14 @@ class Executions:
             pipeline_name=pipeline.name,
             pipeline_arn=pipeline.arn,
             version=version,
-            definition=definition,
+            definition=selection.definition,
             parameters=parameters,
             role=request.get("RoleArn") or pipeline.record["RoleArn"],
             members=self._members(request, parallelism),
         )
         parallel = (parallelism or {}).get("MaxParallelExecutionSteps", _DEFAULT_PARALLEL)
         execution = Execution(started, events=self._events, now=self._options.now, parallel=parallel)
+        selection.lend(execution)
         self._executions[started.arn] = execution
         self._pipelines.ran(pipeline)
         self._launch(execution)
@@ -208,6 +211,7 @@ class Executions:
             "PipelineExecutionDisplayName": name,
             "PipelineExecutionDescription": request.get("PipelineExecutionDescription"),
             "ParallelismConfiguration": parallelism,
+            "SelectiveExecutionConfig": request.get("SelectiveExecutionConfig"),
         }
         return {key: value for key, value in members.items() if value is not None}
 

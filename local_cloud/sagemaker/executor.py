@@ -1,4 +1,4 @@
-"""Runs the graph of one execution: steps that are ready side by side, none after a failure or a stop."""
+"""Runs the graph of one execution: steps that are ready side by side, none after a stop, after a failure its own."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ class Executor:
         self._execution.finish()
 
     def _start_ready(self, pool: ThreadPoolExecutor) -> None:
-        if self._halted():
-            return
         execution = self._execution
-        progress = Progress(execution.statuses(), execution.results())
+        if execution.stop.is_set():
+            return
+        progress = Progress(execution.statuses(), execution.results(), execution.halted())
         for name in ready(execution.started.definition, progress):
             if self._running >= execution.parallel:
                 return
@@ -49,14 +49,11 @@ class Executor:
             self._running += 1
             pool.submit(self._work, run).add_done_callback(partial(self._note_end, run))
 
-    def _halted(self) -> bool:
-        statuses = self._execution.statuses().values()
-        return self._execution.stop.is_set() or any(status in ("Failed", "Stopped") for status in statuses)
-
     def _work(self, run: StepRun) -> None:
         try:
             result = self._run_step(self._execution, run.step, run)
         except StepFailedError as failed:
+            run.halted = failed.halted
             self._execution.end(run, "Failed", reason=str(failed))
         except StepStoppedError:
             self._execution.end(run, "Stopped")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import threading
 from collections.abc import Callable
 from enum import StrEnum
@@ -45,7 +46,8 @@ class Job:
         self.done = threading.Event()
         self._record = record
         self._changed = changed
-        self._container: Container | None = None
+        self._containers: list[Container] = []
+        self._listeners: list[Callable[[], None]] = []
         self._begun = False
         self._killed = False
         self._lock = threading.RLock()
@@ -91,9 +93,9 @@ class Job:
             self.update(now, **{f"{self.kind}StartTime": now})
 
     def attach(self, container: Container) -> None:
-        """Let a stop reach this container, also one that was asked for a moment ago."""
+        """Let a stop reach this container too, also one that was asked for a moment ago."""
         with self._lock:
-            self._container = container
+            self._containers.append(container)
             if self._killed:
                 container.kill()
             elif self.stopping:
@@ -106,8 +108,8 @@ class Job:
                 return
             self._enter("Stopping", now)
             self.secondary(now, "Stopping")
-            if self._container:
-                self._container.stop()
+            for container in self._containers:
+                container.stop()
             if not self._begun:
                 self.finish("Stopped", now)
 
@@ -116,8 +118,16 @@ class Job:
         with self._lock:
             self._killed = True
             self.request_stop(now)
-            if self._container:
-                self._container.kill()
+            for container in self._containers:
+                container.kill()
+
+    def when_done(self, listener: Callable[[], None]) -> None:
+        """Call `listener` once the job has ended, at once when it has already."""
+        with self._lock:
+            if not self.done.is_set():
+                self._listeners.append(listener)
+                return
+        listener()
 
     def check_stop(self) -> None:
         """Raise `JobStoppedError` when the job should stop."""
@@ -133,8 +143,18 @@ class Job:
                 self._record["FailureReason"] = reason[:LONGEST_REASON]
             self.secondary(now, secondary or status)
             self._record[f"{self.kind}EndTime"] = now
+            self._count_time(now)
             self._enter(status, now)
             self.done.set()
+            listeners = list(self._listeners)
+        for listener in listeners:
+            listener()
+
+    def _count_time(self, now: float) -> None:
+        started = self._record.get("TrainingStartTime")
+        if started is not None:  # seconds are billed as they are used: there is no spot market here
+            seconds = max(1, math.ceil(now - started))
+            self._record.update(TrainingTimeInSeconds=seconds, BillableTimeInSeconds=seconds)
 
     def _enter(self, status: str, now: float) -> None:
         self._record.update({self.kind.field("Status"): status, "LastModifiedTime": now})

@@ -100,6 +100,10 @@ class Jobs:
             raise invalid(f"Could not find requested job with name: {name}")
         return job
 
+    def workspace(self, job: Job) -> Workspace:
+        """The folder of a job; it is there once the job has begun."""
+        return Workspace(self._folder / job.kind.lower() / job.name)
+
     def fail_next(self, name_contains: str, reason: str) -> None:
         """Let the next job whose name holds a text fail with `reason` instead of running, e.g. for lack of capacity."""
         with self._lock:
@@ -142,7 +146,7 @@ class Jobs:
             job.finish("Completed", self._options.now())
 
     def _run_in_workspace(self, job: Job) -> None:
-        workspace = Workspace.create(self._folder / job.kind.lower() / job.name)
+        workspace = Workspace.create(self.workspace(job).folder)
         try:
             self._types[job.kind].run(job, workspace)
         finally:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
 from pathlib import Path
 
 from local_cloud.host import Host
@@ -18,6 +20,14 @@ from local_cloud.sagemaker.workspace import Workspace
 
 _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 _LOG_BATCH = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How the containers of a job ended: the exit code, and the host it is of (the first that failed, else algo-1)."""
+
+    code: int
+    workspace: Workspace
 
 
 class Launcher:
@@ -41,14 +51,35 @@ class Launcher:
         job.attach(container)
         return container
 
-    def run(self, job: Job, workspace: Workspace, argv: Sequence[str], env: Mapping[str, str], *, limit: float) -> int:
-        """Run a command to its end and answer its exit code; raises `JobStoppedError` when stopped or out of time."""
-        container = self.start(job, workspace, argv, env)
-        code = container.wait(limit)
+    def run(
+        self,
+        job: Job,
+        workspace: Workspace,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        *,
+        limit: float,
+        by_host: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> Ended:
+        """Run a command on every host of a job to its end; one that fails takes the others with it.
+
+        `by_host` is what the environment of single hosts holds besides.
+        Raises `JobStoppedError` when the job was stopped or `limit` seconds passed.
+        """
+        hosts = workspace.every_host()
+        containers: list[Container] = []
+        try:
+            for host in hosts:
+                own = (by_host or {}).get(host.host, {})
+                containers.append(self.start(job, host, argv, {**own, **env}))
+            first, code = _wait(containers, limit)
+        finally:
+            for container in containers:
+                container.kill()
         job.check_stop()
-        if container.expired:
+        if any(container.expired for container in containers):
             raise JobStoppedError("MaxRuntimeExceeded")
-        return code
+        return Ended(code, hosts[first])
 
     def access(self, role: str, session: str) -> dict[str, str]:
         """Environment that lets a container call AWS as the job's role; left out under network isolation."""
@@ -61,10 +92,11 @@ class Launcher:
         }
 
     def ship_log(self, job: Job, workspace: Workspace) -> None:
-        """Append what the container wrote to the job's log stream."""
-        stream = f"{job.name}/algo-1-{int(job.describe()['CreationTime'])}"
-        for lines in _batches(workspace):
-            self._host.put_log(job.kind.log_group, stream, lines)
+        """Append what the containers wrote to log streams of the job, one for each host."""
+        created = int(job.describe()["CreationTime"])
+        for host in workspace.every_host():
+            for lines in _batches(host):
+                self._host.put_log(job.kind.log_group, f"{job.name}/{host.host}-{created}", lines)
 
     def _image_environment(self, workspace: Workspace) -> dict[str, str]:
         return {
@@ -84,6 +116,19 @@ def _check_there(program: str, workspace: Workspace, path: str) -> None:
         raise JobFailedError(f"AlgorithmError: exec {program}: not found {where}, exit code: 127")
 
 
-def _batches(workspace: Workspace) -> Sequence[Sequence[str]]:
+def _wait(containers: Sequence[Container], limit: float) -> tuple[int, int]:
+    """Wait for all; answer the place and exit code of the first that failed, after which the others were stopped."""
+    failed: list[tuple[int, int]] = []
+    with ThreadPoolExecutor(len(containers), thread_name_prefix="containers") as pool:
+        waiting = {pool.submit(container.wait, limit): at for at, container in enumerate(containers)}
+        for ended in as_completed(waiting):
+            if ended.result():
+                failed.append((waiting[ended], ended.result()))
+                for container in containers:
+                    container.stop()
+    return failed[0] if failed else (0, 0)
+
+
+def _batches(workspace: Workspace) -> Iterator[Sequence[str]]:
     lines = list(workspace.log_lines())
-    return [lines[at : at + _LOG_BATCH] for at in range(0, len(lines), _LOG_BATCH)]
+    return (lines[at : at + _LOG_BATCH] for at in range(0, len(lines), _LOG_BATCH))

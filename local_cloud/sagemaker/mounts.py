@@ -15,11 +15,14 @@ from typing import Protocol
 ROOT_VARIABLE = "RIGHTPACK_ML_ROOT"  #: tells a step where its /opt/ml is; set only where it cannot be mounted
 _ML = re.compile(r"/opt/ml(?![\w-])")
 
+HOSTS_FILE = "hosts"  #: beside the folder of `/opt/ml`: the container's /etc/hosts, for jobs of several instances
+
 # /opt is built anew on a tmpfs, from everything it holds: an interpreter may live there. Only /opt/ml differs.
 _RECIPE = """
 set -e
-opt=$1 ml=$2
-shift 2
+opt=$1 ml=$2 hosts=$3
+shift 3
+if [ -f "$hosts" ]; then mount --bind "$hosts" /etc/hosts; fi
 mount -t tmpfs tmpfs "$opt"
 for entry in /opt/* /opt/.[!.]*; do
   name=${entry##*/}
@@ -56,11 +59,12 @@ class BindMount:
     """The real thing: the process has a mount namespace of its own, in which `/opt/ml` is the folder."""
 
     def wrap(self, ml: Path, argv: Sequence[str], env: Mapping[str, str]) -> Invocation:
-        """Run the command through `unshare`; nothing in it changes."""
+        """Run the command through `unshare`; nothing in it changes. A `hosts` file beside `ml` becomes /etc/hosts."""
         opt = ml.parent / "opt"
         opt.mkdir(exist_ok=True)
+        hosts = ml.parent / HOSTS_FILE
         unshare = ["unshare", "--user", "--map-root-user", "--mount", "--propagation", "private"]
-        return Invocation((*unshare, "sh", "-c", _RECIPE, "sh", str(opt), str(ml), *argv), env)
+        return Invocation((*unshare, "sh", "-c", _RECIPE, "sh", str(opt), str(ml), str(hosts), *argv), env)
 
 
 class RewrittenPaths:

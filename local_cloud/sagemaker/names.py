@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 _LETTERS = string.ascii_lowercase + string.digits
 _LONGEST_JOB_NAME = 63
+_LONGEST_TUNING_NAME = 32
 
 
 def random_id(length: int = 12) -> str:
@@ -20,6 +21,13 @@ def job_name(execution_id: str, step: str) -> str:
     tail = random_id(10)
     room = _LONGEST_JOB_NAME - len(f"pipelines-{execution_id}--{tail}")
     return f"pipelines-{execution_id}-{step.replace('_', '-')[:room].strip('-')}-{tail}"
+
+
+def tuning_job_name(execution_id: str, step: str) -> str:
+    """Name the tuning job of a step, 32 characters at most: `<execution>-<step, cut>-<random>`."""
+    tail = random_id(10)
+    room = _LONGEST_TUNING_NAME - len(f"{execution_id}--{tail}")
+    return f"{execution_id}-{step.replace('_', '-')[:room].strip('-')}-{tail}"
 
 
 def last_part(name_or_arn: str) -> str:

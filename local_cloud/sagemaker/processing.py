@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from local_cloud.sagemaker.cluster import Cluster
 from local_cloud.sagemaker.errors import JobFailedError, JobStoppedError
 from local_cloud.sagemaker.job import Job
-from local_cloud.sagemaker.launcher import Launcher
+from local_cloud.sagemaker.launcher import Ended, Launcher
 from local_cloud.sagemaker.options import Options
 from local_cloud.sagemaker.staging import Staging
 from local_cloud.sagemaker.workspace import Workspace
@@ -26,29 +27,32 @@ class ProcessingRunner:
     def __call__(self, job: Job, workspace: Workspace) -> None:
         """Run the job; raises `JobFailedError` or `JobStoppedError` when it does not complete."""
         request = job.describe()
-        self._prepare(job, workspace, request)
+        cluster = Cluster.create(workspace, request["ProcessingResources"]["ClusterConfig"])
+        self._prepare(job, cluster, request)
         try:
-            code = self._run(job, workspace, request)
+            ended = self._run(job, workspace, request)
         except JobStoppedError:
             self._keep_message(job, workspace)
             raise
-        self._keep_message(job, workspace)
-        if code:
-            raise JobFailedError(f"AlgorithmError: , exit code: {code}")
-        for output in _outputs(request):
-            self._staging.upload(workspace.local(output["LocalPath"]), output["S3Uri"])
+        self._keep_message(job, ended.workspace)
+        if ended.code:
+            raise JobFailedError(f"AlgorithmError: , exit code: {ended.code}")
+        for host in cluster.workspaces:
+            for output in _outputs(request):
+                self._staging.upload(host.local(output["LocalPath"]), output["S3Uri"])
 
-    def _prepare(self, job: Job, workspace: Workspace, request: Json) -> None:
-        workspace.make("/opt/ml/config", "/opt/ml/output", "/opt/ml/processing")
-        workspace.write_json("/opt/ml/config/processingjobconfig.json", _configuration(request))
-        workspace.write_json("/opt/ml/config/resourceconfig.json", {"current_host": "algo-1", "hosts": ["algo-1"]})
+    def _prepare(self, job: Job, cluster: Cluster, request: Json) -> None:
+        for host in cluster.workspaces:
+            host.make("/opt/ml/config", "/opt/ml/output", "/opt/ml/processing")
+            host.write_json("/opt/ml/config/processingjobconfig.json", _configuration(request))
+            host.write_json("/opt/ml/config/resourceconfig.json", cluster.resources(host.host))
         for item in request.get("ProcessingInputs", []):
             job.check_stop()
-            source = item["S3Input"]
-            self._staging.download(source["S3Uri"], workspace.local(source["LocalPath"]))
-        workspace.make(*(output["LocalPath"] for output in _outputs(request)))
+            cluster.stage(self._staging, item["S3Input"], item["S3Input"]["LocalPath"])
+        for host in cluster.workspaces:
+            host.make(*(output["LocalPath"] for output in _outputs(request)))
 
-    def _run(self, job: Job, workspace: Workspace, request: Json) -> int:
+    def _run(self, job: Job, workspace: Workspace, request: Json) -> Ended:
         app = request["AppSpecification"]
         command = [*app.get("ContainerEntrypoint", []), *app.get("ContainerArguments", [])]
         if not command:

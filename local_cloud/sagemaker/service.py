@@ -8,6 +8,7 @@ from functools import partial
 from local_cloud.host import Host
 from local_cloud.sagemaker.admission import check_processing, check_training, check_transform
 from local_cloud.sagemaker.caching import StepCache
+from local_cloud.sagemaker.callbacks import Callbacks
 from local_cloud.sagemaker.events import Events
 from local_cloud.sagemaker.executions import Executions
 from local_cloud.sagemaker.groups import Groups
@@ -24,6 +25,7 @@ from local_cloud.sagemaker.steps import StepRunner
 from local_cloud.sagemaker.tags import Tags
 from local_cloud.sagemaker.training import TrainingRunner
 from local_cloud.sagemaker.transform import TransformRunner
+from local_cloud.sagemaker.tuning.tunings import Tunings
 from local_cloud.sagemaker.validation import check, without_nulls
 from local_cloud.wire import Call, Json, Operation
 
@@ -44,7 +46,9 @@ class SageMaker:
         self._packages = self._make_packages()
         self._models = self._make_models()
         self._jobs = self._make_jobs()
+        self._tunings = Tunings(host, self._options, events=self._events, tags=self._tags, jobs=self._jobs)
         self._pipelines = Pipelines(host, self._options, tags=self._tags)
+        self._callbacks = Callbacks()
         self._executions = self._make_executions()
         self._operations = self._checked_operations()
 
@@ -79,6 +83,17 @@ class SageMaker:
         self._events.drain()
         return job.describe()
 
+    def wait_for_tuning(self, name: str, timeout: float | None = None) -> Json:
+        """Wait for the end of a hyperparameter tuning job; answer its Describe.
+
+        Raises `TimeoutError` after `timeout` seconds.
+        """
+        tuning = self._tunings.get(name)
+        if not tuning.done.wait(timeout):
+            raise TimeoutError(f"{tuning.arn} is still {tuning.status} after {timeout} seconds.")
+        self._events.drain()
+        return tuning.describe()
+
     def fail_next_job(self, name_contains: str, reason: str) -> None:
         """Let the next job whose name holds a text fail with `reason` (`CapacityError: ...`) instead of running."""
         self._jobs.fail_next(name_contains, reason)
@@ -86,7 +101,10 @@ class SageMaker:
     def close(self) -> None:
         """Stop executions, kill jobs, send the last events; the service answers no more."""
         self._executions.close()
+        self._callbacks.close()
+        self._tunings.close()
         self._jobs.close()
+        self._tunings.join()
         self._executions.join()
         self._events.close()
 
@@ -114,7 +132,14 @@ class SageMaker:
 
     def _make_executions(self) -> Executions:
         run_step = StepRunner(
-            self._host, self._options, invoke=self._invoke, jobs=self._jobs, groups=self._groups, cache=StepCache()
+            self._host,
+            self._options,
+            invoke=self._invoke,
+            jobs=self._jobs,
+            groups=self._groups,
+            cache=StepCache(),
+            callbacks=self._callbacks,
+            tunings=self._tunings,
         )
         return Executions(self._host, self._options, pipelines=self._pipelines, events=self._events, run_step=run_step)
 
@@ -128,7 +153,9 @@ class SageMaker:
         parts = (
             self._pipelines,
             self._executions,
+            self._callbacks,
             self._jobs,
+            self._tunings,
             self._models,
             self._groups,
             self._packages,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from local_cloud.host import ObjectStore, StoredObject
@@ -42,16 +42,29 @@ class Staging:
 
     def found(self, uri: str) -> list[tuple[str, StoredObject]]:
         """Objects under an S3 prefix with their relative path; raises `JobFailedError` when there are none."""
-        bucket, prefix = bucket_and_key(uri)
-        stored = [item for item in self.objects.list(bucket, prefix) if not item.key.endswith("/")]
-        if not stored:
+        found = self._below(uri)
+        if not found:
             raise JobFailedError(f"ClientError: Data download failed: NoSuchKey: no S3 objects found under {uri}.")
+        return found
+
+    def _below(self, uri: str) -> list[tuple[str, StoredObject]]:
+        bucket, prefix = bucket_and_key(uri)
+        stored = (item for item in self.objects.list(bucket, prefix) if not item.key.endswith("/"))
         return [(below(prefix, item.key), item) for item in stored]
 
-    def download(self, uri: str, folder: Path) -> None:
-        """Copy everything under an S3 prefix into a folder."""
+    def download(self, uri: str, folder: Path, *, share: tuple[int, int] = (0, 1)) -> None:
+        """Copy what is under an S3 prefix into a folder; of a share (place from 0, hosts) only every n-th object."""
+        place, count = share
+        folder.mkdir(parents=True, exist_ok=True)
+        self._fetch(uri, self.found(uri)[place::count], folder)
+
+    def restore(self, uri: str, folder: Path) -> None:
+        """Copy what is under an S3 prefix into a folder, if there is anything."""
+        self._fetch(uri, self._below(uri), folder)
+
+    def _fetch(self, uri: str, found: Sequence[tuple[str, StoredObject]], folder: Path) -> None:
         bucket, _ = bucket_and_key(uri)
-        for path, item in self.found(uri):
+        for path, item in found:
             if ".." in path.split("/"):
                 raise JobFailedError(f"ClientError: the key {item.key!r} would leave the folder it is staged to.")
             self.objects.download(bucket, item.key, folder / path)

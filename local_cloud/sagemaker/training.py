@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterator
+from pathlib import Path
 
 from local_cloud.sagemaker.archives import pack
-from local_cloud.sagemaker.errors import LONGEST_REASON, JobFailedError
+from local_cloud.sagemaker.cluster import Cluster
+from local_cloud.sagemaker.errors import LONGEST_REASON, JobFailedError, JobStoppedError
 from local_cloud.sagemaker.job import Job
-from local_cloud.sagemaker.launcher import Launcher
+from local_cloud.sagemaker.launcher import Ended, Launcher
+from local_cloud.sagemaker.metric_log import last_metrics
 from local_cloud.sagemaker.options import Options
+from local_cloud.sagemaker.script_mode import prepare_script, script_command, script_environment
 from local_cloud.sagemaker.staging import Staging
 from local_cloud.sagemaker.workspace import Workspace
 from local_cloud.wire import Json
 
 _CONFIG = "/opt/ml/input/config"
+_MODEL = "/opt/ml/model"
+_OUTPUT = "/opt/ml/output/data"
+_CHECKPOINTS = "/opt/ml/checkpoints"
 _DEFAULT_RUNTIME = 86_400  # seconds
 
 
 class TrainingRunner:
-    """Runs the container contract of a training job."""
+    """Runs the container contract of a training job, on as many hosts as it asks for."""
 
     def __init__(self, launcher: Launcher, staging: Staging, options: Options) -> None:
         self._launcher = launcher
@@ -29,82 +36,102 @@ class TrainingRunner:
         """Run the job; raises `JobFailedError` or `JobStoppedError` when it does not complete."""
         request = job.describe()
         job.secondary(self._now(), "Downloading")
-        self._prepare(job, workspace, request)
+        cluster = Cluster.create(workspace, request["ResourceConfig"])
+        self._prepare(job, cluster, request)
         job.secondary(self._now(), "Training")
-        code = self._run(job, workspace, request)
-        self._keep_metrics(job, workspace, request)
-        if code:
-            raise JobFailedError(_failure(workspace, code))
+        try:
+            ended = self._run(job, cluster, request)
+        except JobStoppedError:
+            if any(_files(cluster, _MODEL)):  # what a container saved before it ended is not lost
+                self._upload(job, cluster, request)
+            raise
+        finally:
+            self._save_checkpoints(cluster, request)
+            self._keep_metrics(job, cluster, request)
+        if ended.code:
+            raise JobFailedError(_failure(ended))
         job.secondary(self._now(), "Uploading")
-        self._upload(job, workspace, request)
+        self._upload(job, cluster, request)
 
-    def _prepare(self, job: Job, workspace: Workspace, request: Json) -> None:
-        channels = request.get("InputDataConfig", [])
-        workspace.make(_CONFIG, "/opt/ml/input/data", "/opt/ml/model", "/opt/ml/output/data", "/opt/ml/checkpoints")
-        workspace.write_json(f"{_CONFIG}/hyperparameters.json", request.get("HyperParameters", {}))
-        workspace.write_json(f"{_CONFIG}/inputdataconfig.json", _channel_configuration(request, channels))
-        hosts = {"current_host": "algo-1", "hosts": ["algo-1"], "network_interface_name": "lo"}
-        workspace.write_json(f"{_CONFIG}/resourceconfig.json", hosts)
-        for channel in channels:
+    def _prepare(self, job: Job, cluster: Cluster, request: Json) -> None:
+        for host in cluster.workspaces:
+            _configure(host, cluster, request)
+            if "CheckpointConfig" in request:
+                self._staging.restore(request["CheckpointConfig"]["S3Uri"], host.local(_checkpoints(request)))
+        for channel in request.get("InputDataConfig", []):
             job.check_stop()
-            folder = workspace.local(f"/opt/ml/input/data/{channel['ChannelName']}")
-            self._staging.download(channel["DataSource"]["S3DataSource"]["S3Uri"], folder)
+            path = f"/opt/ml/input/data/{channel['ChannelName']}"
+            cluster.stage(self._staging, channel["DataSource"]["S3DataSource"], path)
+        for host in cluster.workspaces:
+            prepare_script(host, request, self._staging)
 
-    def _run(self, job: Job, workspace: Workspace, request: Json) -> int:
-        algorithm = request["AlgorithmSpecification"]
-        arguments = algorithm.get("ContainerArguments", [])
-        command = [*algorithm.get("ContainerEntrypoint", ["train"]), *arguments]
+    def _run(self, job: Job, cluster: Cluster, request: Json) -> Ended:
         env = {"TRAINING_JOB_NAME": job.name, "TRAINING_JOB_ARN": job.arn, **request.get("Environment", {})}
         if not request.get("EnableNetworkIsolation"):
             env = {**self._launcher.access(request["RoleArn"], job.name), **env}
         limit = request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", _DEFAULT_RUNTIME)
-        return self._launcher.run(job, workspace, command, env, limit=limit)
+        scripted = {host: script_environment(request, cluster.hosts, host) for host in cluster.hosts}
+        command = _command(request)
+        return self._launcher.run(job, cluster.workspaces[0], command, env, limit=limit, by_host=scripted)
 
-    def _keep_metrics(self, job: Job, workspace: Workspace, request: Json) -> None:
-        found = last_metrics(request["AlgorithmSpecification"].get("MetricDefinitions", []), workspace)
+    def _keep_metrics(self, job: Job, cluster: Cluster, request: Json) -> None:
+        found = last_metrics(request["AlgorithmSpecification"].get("MetricDefinitions", []), *cluster.workspaces)
         now = self._now()
         if found:
             data = [{"MetricName": name, "Value": value, "Timestamp": now} for name, value in found.items()]
             job.update(now, FinalMetricDataList=data)
 
-    def _upload(self, job: Job, workspace: Workspace, request: Json) -> None:
+    def _save_checkpoints(self, cluster: Cluster, request: Json) -> None:
+        if "CheckpointConfig" in request:
+            for host in cluster.workspaces:
+                self._staging.upload(host.local(_checkpoints(request)), request["CheckpointConfig"]["S3Uri"])
+
+    def _upload(self, job: Job, cluster: Cluster, request: Json) -> None:
         target = f"{request['OutputDataConfig']['S3OutputPath'].rstrip('/')}/{job.name}/output"
-        model = workspace.folder / "model.tar.gz"
-        pack(workspace.local("/opt/ml/model"), model)
-        self._staging.put(model, f"{target}/model.tar.gz")
-        data = workspace.local("/opt/ml/output/data")
-        if any(data.iterdir()):
-            output = workspace.folder / "output.tar.gz"
-            pack(data, output)
-            self._staging.put(output, f"{target}/output.tar.gz")
+        self._pack(cluster, _MODEL, f"{target}/model.tar.gz")
+        if any(_files(cluster, _OUTPUT)):
+            self._pack(cluster, _OUTPUT, f"{target}/output.tar.gz")
         job.update(self._now(), ModelArtifacts={"S3ModelArtifacts": f"{target}/model.tar.gz"})
 
-
-def last_metrics(definitions: list[Json], workspace: Workspace) -> dict[str, float]:
-    """Find the last value of each metric in the log: first group of its regular expression."""
-    patterns = {item["Name"]: re.compile(item["Regex"]) for item in definitions}
-    found: dict[str, float] = {}
-    for line in workspace.log_lines() if patterns else ():
-        for name, pattern in patterns.items():
-            for match in pattern.finditer(line):
-                value = _number(match)
-                if value is not None:
-                    found[name] = value
-    return found
+    def _pack(self, cluster: Cluster, container_path: str, uri: str) -> None:
+        """Store the files of all hosts as one archive; of equal names that of the first host is kept."""
+        archive = cluster.workspaces[0].folder / uri.rsplit("/", 1)[-1]
+        first, *others = (host.local(container_path) for host in cluster.workspaces)
+        pack(first, archive, *others)
+        self._staging.put(archive, uri)
 
 
-def _number(match: re.Match[str]) -> float | None:
-    try:
-        return float(match[1])
-    except (IndexError, ValueError):
-        return None  # a line that only looks like the metric
+def _command(request: Json) -> list[str]:
+    algorithm = request["AlgorithmSpecification"]
+    entrypoint = algorithm.get("ContainerEntrypoint") or script_command(request) or ["train"]
+    return [*entrypoint, *algorithm.get("ContainerArguments", [])]
 
 
-def _failure(workspace: Workspace, code: int) -> str:
-    written = workspace.read_start("/opt/ml/output/failure", 4 * LONGEST_REASON)
-    frame = f"AlgorithmError: , exit code: {code}"
+def _files(cluster: Cluster, container_path: str) -> Iterator[Path]:
+    for host in cluster.workspaces:
+        yield from host.local(container_path).iterdir()
+
+
+def _checkpoints(request: Json) -> str:
+    return str(request["CheckpointConfig"].get("LocalPath") or _CHECKPOINTS)
+
+
+def _configure(host: Workspace, cluster: Cluster, request: Json) -> None:
+    """Write the files of /opt/ml/input/config and make the folders a container may write to."""
+    channels = request.get("InputDataConfig", [])
+    host.make(_CONFIG, "/opt/ml/input/data", _MODEL, _OUTPUT, _CHECKPOINTS)
+    host.write_json(f"{_CONFIG}/hyperparameters.json", request.get("HyperParameters", {}))
+    host.write_json(f"{_CONFIG}/inputdataconfig.json", _channel_configuration(request, channels))
+    host.write_json(f"{_CONFIG}/resourceconfig.json", cluster.training_resources(host.host))
+    if "DebugHookConfig" in request:
+        host.write_json(f"{_CONFIG}/debughookconfig.json", request["DebugHookConfig"])
+
+
+def _failure(ended: Ended) -> str:
+    written = ended.workspace.read_start("/opt/ml/output/failure", 4 * LONGEST_REASON)
+    frame = f"AlgorithmError: , exit code: {ended.code}"
     text = written.decode("utf-8", errors="replace").strip()[: LONGEST_REASON - len(frame)]
-    return f"AlgorithmError: {text}, exit code: {code}"
+    return f"AlgorithmError: {text}, exit code: {ended.code}"
 
 
 def _channel_configuration(request: Json, channels: list[Json]) -> Json:

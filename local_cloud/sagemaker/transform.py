@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
+from itertools import cycle
 
 from local_cloud.host import ObjectStore
 from local_cloud.sagemaker.archives import unpack
 from local_cloud.sagemaker.batches import Batching
+from local_cloud.sagemaker.cluster import Cluster
 from local_cloud.sagemaker.errors import JobFailedError
 from local_cloud.sagemaker.job import Job
+from local_cloud.sagemaker.joining import Joining
 from local_cloud.sagemaker.launcher import Launcher
 from local_cloud.sagemaker.options import Options
 from local_cloud.sagemaker.serving import HOST_VARIABLE, LOOPBACK, PORT_VARIABLE, ModelServer, free_port
@@ -38,6 +43,7 @@ class _Plan:
     """Limits in force: those of the request, else of the server, else the service's defaults."""
 
     batching: Batching
+    joining: Joining | None
     concurrency: int
     timeout: float
     retries: int
@@ -55,19 +61,25 @@ class TransformRunner:
         self._model = model
 
     def __call__(self, job: Job, workspace: Workspace) -> None:
-        """Run the job; raises `JobFailedError` when the server or an object fails, `JobStoppedError` when stopped."""
+        """Run the job; raises `JobFailedError` when a server or an object fails, `JobStoppedError` when stopped."""
         request = job.describe()
         model = self._model(request["ModelName"])
-        workspace.make("/opt/ml/model")
-        if model.data_url:
-            self._unpack(model.data_url, workspace)
+        hosts = Cluster.create(workspace, request["TransformResources"]).workspaces
+        for host in hosts:
+            host.make("/opt/ml/model")
+            if model.data_url:
+                self._unpack(model.data_url, host)
         job.check_stop()
-        server = self._start(job, workspace, request, model)
+        servers: list[ModelServer] = []
         try:
-            self._serve(job, server, request)
+            for host in hosts:
+                servers.append(self._start(job, host, request, model))
+            self._serve(job, servers, request)
         finally:
-            server.container.stop(_FINAL_GRACE)
-            server.container.wait()
+            for server in servers:
+                server.container.stop(_FINAL_GRACE)
+            for server in servers:
+                server.container.wait()
 
     def _unpack(self, url: str, workspace: Workspace) -> None:
         bucket, key = bucket_and_key(url)
@@ -83,21 +95,27 @@ class TransformRunner:
             env = {**self._launcher.access(model.role, job.name), **env}
         return ModelServer(self._launcher.start(job, workspace, model.command, env), port)
 
-    def _serve(self, job: Job, server: ModelServer, request: Json) -> None:
+    def _serve(self, job: Job, servers: Sequence[ModelServer], request: Json) -> None:
         try:
-            server.wait_until_ready(self._options.ping_timeout)
-            self._transform_all(job, server, request)
+            for server in servers:
+                server.wait_until_ready(self._options.ping_timeout)
+            self._transform_all(job, servers, request)
         except JobFailedError:
             job.check_stop()  # a server that was told to stop fails its requests: that is no failure of theirs
             raise
 
-    def _transform_all(self, job: Job, server: ModelServer, request: Json) -> None:
-        """Send every object; one that fails leaves no output, the others go on, the job fails in the end."""
-        plan = _plan(request, server.execution_parameters())
+    def _transform_all(self, job: Job, servers: Sequence[ModelServer], request: Json) -> None:
+        """Send every object to a server, in turn; one that fails leaves no output, the job fails in the end."""
+        plan = _plan(request, servers[0].execution_parameters())
         found = self._staging.found(request["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"])
-        sending = _Sending(job, server, plan, request, self._staging.objects)
-        with ThreadPoolExecutor(plan.concurrency, thread_name_prefix="transform") as pool:
-            tries = [pool.submit(sending.send, path, stored.key) for path, stored in found]
+        tries: list[Future[None]] = []
+        with ExitStack() as stack:
+            sendings = []
+            for server in servers:
+                pool = stack.enter_context(ThreadPoolExecutor(plan.concurrency, thread_name_prefix="transform"))
+                sendings.append((pool, _Sending(job, server, plan, request, self._staging.objects)))
+            for (path, stored), (pool, sending) in zip(found, cycle(sendings), strict=False):
+                tries.append(pool.submit(sending.send, path, stored.key))
         job.check_stop()
         for done in tries:
             done.result()
@@ -116,10 +134,16 @@ class _Sending:
     def send(self, path: str, key: str) -> None:
         """Transform the object `key`; its answer becomes `<path>.out` under the output path."""
         self.job.check_stop()
-        answers = [self._invoke(path, payload) for payload in self.plan.batching.payloads(path, self._read(key))]
+        output = self._transformed(path, self._read(key))
         bucket, prefix = bucket_and_key(self.request["TransformOutput"]["S3OutputPath"])
         target = "/".join(part for part in (prefix.rstrip("/"), f"{path}.out") if part)
-        self.objects.write(bucket, target, self.plan.batching.assemble(answers))
+        self.objects.write(bucket, target, output)
+
+    def _transformed(self, path: str, body: bytes) -> bytes:
+        batching, joining = self.plan.batching, self.plan.joining
+        if joining is not None:
+            return joining.transform(path, body, batching, partial(self._invoke, path))
+        return batching.assemble([self._invoke(path, payload) for payload in batching.payloads(path, body)])
 
     def _invoke(self, path: str, payload: bytes) -> bytes:
         try:
@@ -142,6 +166,7 @@ def _plan(request: Json, server: Json) -> _Plan:
     strategy = _STRATEGIES.get(asked["BatchStrategy"], asked["BatchStrategy"])
     return _Plan(
         batching=Batching.of(request, int(asked["MaxPayloadInMB"]), strategy),
+        joining=Joining.of(request),
         concurrency=max(1, int(asked["MaxConcurrentTransforms"])),
         timeout=client.get("InvocationsTimeoutInSeconds", 600),
         retries=client.get("InvocationsMaxRetries", 3),

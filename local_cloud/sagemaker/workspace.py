@@ -11,14 +11,16 @@ from typing import Any
 
 from local_cloud.sagemaker.errors import JobFailedError
 
+FIRST_HOST = "algo-1"
 _ML = PurePosixPath("/opt/ml")
 
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """Paths of a job below `folder`; `ml` is what the container sees as `/opt/ml`."""
+    """Paths of one host of a job below `folder`; `ml` is what its container sees as `/opt/ml`."""
 
     folder: Path
+    host: str = FIRST_HOST
 
     @classmethod
     def create(cls, folder: Path) -> Workspace:
@@ -26,6 +28,17 @@ class Workspace:
         shutil.rmtree(folder, ignore_errors=True)
         (folder / "ml").mkdir(parents=True)
         return cls(folder)
+
+    def on(self, number: int) -> Workspace:
+        """The workspace of the job's host `number`, counted from 1, which is this one."""
+        if number == 1:
+            return self
+        return Workspace(self.folder / f"algo-{number}", f"algo-{number}")
+
+    def every_host(self) -> list[Workspace]:
+        """The workspaces of all hosts that were made, by their number."""
+        numbers = sorted(int(path.name.removeprefix("algo-")) for path in self.folder.glob("algo-*"))
+        return [self, *(self.on(number) for number in numbers)]
 
     @property
     def ml(self) -> Path:
@@ -72,5 +85,6 @@ class Workspace:
                 yield line.rstrip("\r\n")
 
     def discard_files(self) -> None:
-        """Drop staged and produced files; the log stays."""
-        shutil.rmtree(self.ml, ignore_errors=True)
+        """Drop staged and produced files of every host; the logs stay."""
+        for workspace in self.every_host():
+            shutil.rmtree(workspace.ml, ignore_errors=True)

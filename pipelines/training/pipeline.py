@@ -29,7 +29,7 @@ def build(session: Any, architecture: Architecture = single.steps) -> Pipeline:
     score = bench.transform(
         "ScoreValidation", model_name=create.properties.ModelName, data=output_of(prepare, "validation")
     )
-    evaluate = bench.process(_evaluate(parameters, prepare, scores_of(score)))
+    evaluate = bench.process(_evaluate(parameters, prepare, scores=scores_of(score), model_data=learned.model_data))
     judged = Judged(prepare, evaluate, EVALUATION, learned.model_data)
     return Pipeline(
         name=PipelineKind.TRAINING.value,  # the infrastructure names it per stage; it is not in the definition
@@ -56,12 +56,12 @@ def _prepare(parameters: Parameters) -> Job:
     )
 
 
-def _evaluate(parameters: Parameters, prepare: ProcessingStep, scores: Any) -> Job:
+def _evaluate(parameters: Parameters, prepare: ProcessingStep, *, scores: Any, model_data: Any) -> Job:
     prepared = {name: output_of(prepare, name) for name in ("validation", "labels", "profile")}
     return Job(
         name="Evaluate",
         module="evaluate",
-        inputs={**prepared, "scores": scores, "config": parameters.config_uri},
+        inputs={**prepared, "scores": scores, "model": model_data, "config": parameters.config_uri},
         outputs=("evaluation",),
         arguments={
             "--package-type": parameters.package_type,

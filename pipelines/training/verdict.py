@@ -64,6 +64,7 @@ def _registration(outcome: Outcome, parameters: Parameters, judged: Judged) -> R
         group=parameters.group,
         model_data=judged.model_data,
         statistics=file_in(evaluation, "statistics.json"),
+        explanation=file_in(evaluation, "explanation.json"),
         properties={
             "baseline": file_in(output_of(judged.prepare, "profile"), "profile.json"),
             "business-date": parameters.business_date,

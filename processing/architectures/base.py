@@ -7,15 +7,17 @@ import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol, Self, cast
+from typing import Any, Final, Protocol, Self, cast, runtime_checkable
 
 from processing.features.encoder import Encoded
 from processing.features.expressions import FloatArray
+from processing.plugins import Source
 from rightpack.errors import SettingsError
 
 BUILT_IN: Final = {
     "lightgbm": "processing.architectures.lightgbm:LightGBM",
     "logistic": "processing.architectures.logistic:Logistic",
+    "two-stage": "processing.architectures.two_stage:TwoStage",
 }
 
 
@@ -75,17 +77,35 @@ class Architecture(Protocol):
         ...
 
 
-def resolve(name: str) -> type[Architecture]:
-    """The architecture called `name`, built in or `package.module:Class`; SettingsError if there is none."""
+@runtime_checkable
+class Explains(Protocol):
+    """What an architecture may offer beside the above; others are explained by sampling their predictions."""
+
+    def explain(self, encoded: Encoded) -> FloatArray:
+        """Contributions to the raw score, which is the log odds of `predict`: [rows, columns + 1].
+
+        Exact: a row adds up to its raw score. The last column is the base value, alike in all rows.
+        """
+        ...
+
+
+def resolve(name: str, source: Source | None = None) -> type[Architecture]:
+    """The architecture called `name`: built in, or `package.module:Class` of `source`, or of what is installed.
+
+    Raises:
+        SettingsError: there is none, or it cannot be imported.
+    """
     path = BUILT_IN.get(name, name)
     module_name, _, class_name = path.partition(":")
     if not class_name:
         near = difflib.get_close_matches(name, BUILT_IN, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(BUILT_IN))}"
         raise SettingsError(f"training.architecture {name!r} is not known; {hint} (or 'package.module:Class').")
+    load = source.module if source and name not in BUILT_IN else importlib.import_module
     try:
-        found = getattr(importlib.import_module(module_name), class_name)
-    except (ImportError, AttributeError, ValueError) as error:
+        found = getattr(load(module_name), class_name)
+    except Exception as error:
+        # code from outside may fail with anything while it is imported; its owner must act
         raise SettingsError(f"training.architecture {name!r} cannot be imported: {error}") from error
     missing = [m for m in ("fit", "refit", "predict", "save", "load") if not callable(getattr(found, m, None))]
     if missing:
@@ -93,16 +113,18 @@ def resolve(name: str) -> type[Architecture]:
     return cast("type[Architecture]", found)
 
 
-def checked_parameters(given: Mapping[str, Any], defaults: Mapping[str, Any], architecture: str) -> dict[str, Any]:
+def checked_parameters(
+    given: Mapping[str, Any], defaults: Mapping[str, Any], architecture: str, *, section: str = "training.parameters"
+) -> dict[str, Any]:
     """`defaults` overlaid by `given`; SettingsError on a name without default or a value of another type."""
     for name, value in given.items():
         if name not in defaults:
             near = difflib.get_close_matches(name, defaults, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else f" Known are: {', '.join(sorted(defaults))}."
-            raise SettingsError(f"training.parameters.{name} is not a parameter of {architecture}.{hint}")
+            raise SettingsError(f"{section}.{name} is not a parameter of {architecture}.{hint}")
         wanted = type(defaults[name])
         fits = isinstance(value, wanted) and not (isinstance(value, bool) and wanted is not bool)
         whole_for_float = wanted is float and isinstance(value, int) and not isinstance(value, bool)
         if not fits and not whole_for_float:
-            raise SettingsError(f"training.parameters.{name} must be {wanted.__name__}, not {value!r}.")
+            raise SettingsError(f"{section}.{name} must be {wanted.__name__}, not {value!r}.")
     return {**defaults, **given}

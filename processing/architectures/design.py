@@ -46,6 +46,12 @@ class Design:
         """Number of columns."""
         return 1 + len(self.scales) + sum(s.flag for s in self.scales) + sum(size for _, size in self.categories)
 
+    @property
+    def sources(self) -> tuple[int, ...]:
+        """Which encoded column each column stems from; the intercept, from none, has -1."""
+        numbers = [scale.column for scale in self.scales for _ in range(1 + scale.flag)]
+        return (-1, *numbers, *(column for column, size in self.categories for _ in range(size)))
+
     def matrix(self, encoded: Encoded) -> FloatArray:
         """Columns of these rows: [rows, width]; each row's depend on that row alone."""
         out = np.zeros((len(encoded.matrix), self.width))

@@ -81,7 +81,15 @@ class LightGBM:
         return self._boost(examples, None, options, self.rounds)
 
     @classmethod
-    def _boost(cls, examples: Examples, tuning: Examples | None, options: Options, rounds: int) -> Self:
+    def _boost(
+        cls,
+        examples: Examples,
+        tuning: Examples | None,
+        options: Options,
+        rounds: int,
+        start: LightGBM | None = None,
+    ) -> Self:
+        """Boost for at most `rounds` more, from `start` if it is given; the model holds the trees of both."""
         parameters = checked_parameters(options.parameters, DEFAULTS, "lightgbm")
         train = _dataset(examples, parameters)
         tuned: dict[str, Any] = {}
@@ -89,11 +97,18 @@ class LightGBM:
             stop = lgb.early_stopping(parameters["early_stopping_rounds"], verbose=False)
             tuned = {"valid_sets": [_dataset(tuning, parameters, train)], "callbacks": [stop]}
         try:
-            booster = lgb.train(_settings(parameters, options, examples.rows), train, num_boost_round=rounds, **tuned)
+            booster = lgb.train(
+                _settings(parameters, options, examples.rows),
+                train,
+                num_boost_round=rounds,
+                init_model=None if start is None else lgb.Booster(model_str=start.text),
+                **tuned,
+            )
         except lgb.basic.LightGBMError as error:
             raise SettingsError(f"LightGBM refuses training.parameters: {error}") from error
-        best = booster.best_iteration if tuning is not None else rounds
-        return cls(_portable(booster.model_to_string(num_iteration=best)), best)
+        before = 0 if start is None else start.rounds
+        best = booster.best_iteration if tuning is not None else before + rounds
+        return cls(portable(booster.model_to_string(num_iteration=best)), best)
 
     def predict(self, encoded: Encoded) -> FloatArray:
         """P(suitable) of each row, on one thread: requests, not rows, are scored side by side."""
@@ -101,6 +116,13 @@ class LightGBM:
             return np.zeros(0)
         answer: FloatArray = np.asarray(self._booster.predict(encoded.matrix, num_threads=1), dtype=np.float64)
         return answer
+
+    def explain(self, encoded: Encoded) -> FloatArray:
+        """Exact tree SHAP of each row by LightGBM itself; rows are independent, so one thread as in `predict`."""
+        if not len(encoded.matrix):
+            return np.zeros((0, len(encoded.columns) + 1))
+        answer = self._booster.predict(encoded.matrix, pred_contrib=True, num_threads=1)
+        return np.asarray(answer, dtype=np.float64)
 
     def save(self, folder: Path) -> None:
         """Write `model.txt`."""
@@ -141,7 +163,7 @@ def _dataset(examples: Examples, parameters: Mapping[str, Any], reference: Any =
     )
 
 
-def _portable(text: str) -> str:
+def portable(text: str) -> str:
     """The model without the record of how it was trained, which holds the number of threads."""
     start, end = "\nparameters:", "end of parameters\n"
     if start not in text:

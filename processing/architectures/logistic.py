@@ -65,6 +65,17 @@ class Logistic:
         # not a matrix product: its rounding may depend on how many rows there are
         return sigmoid((self.design.matrix(encoded) * self.coefficients).sum(axis=1))
 
+    def explain(self, encoded: Encoded) -> FloatArray:
+        """Coefficient times value, summed over all that a column became; the base value is the intercept.
+
+        Numbers are standardised, so an average or missing one contributes (almost) nothing.
+        """
+        parts = self.design.matrix(encoded) * self.coefficients
+        out = np.zeros((len(parts), len(encoded.columns) + 1))
+        for part, source in enumerate(self.design.sources):
+            out[:, source] += parts[:, part]
+        return out
+
     def save(self, folder: Path) -> None:
         """Write `logistic.json`."""
         content = {

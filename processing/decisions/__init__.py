@@ -16,7 +16,7 @@ from processing.decisions.history import Hearing, History, with_history
 from processing.decisions.monotone import falling, rising, violations
 from processing.decisions.offer import DamageCost, Offer
 from processing.decisions.outcome import Decisions
-from processing.decisions.overrides import Kind, Override, Overrides
+from processing.decisions.overrides import Overrides
 from processing.decisions.policy import By, Policy
 from processing.decisions.reasons import reasons
 from processing.decisions.rules import Rule, baseline_types
@@ -29,9 +29,7 @@ __all__ = [
     "Evidence",
     "Hearing",
     "History",
-    "Kind",
     "Offer",
-    "Override",
     "Overrides",
     "Point",
     "Policy",

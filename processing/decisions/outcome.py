@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import TypeVar
 
 import numpy as np
@@ -45,12 +45,19 @@ class Decisions:
         """Number of products."""
         return len(self.chosen)
 
+    def take(self, rows: slice) -> Decisions:
+        """Those of some products."""
+        per_product = {
+            f.name: getattr(self, f.name) for f in fields(self) if f.name not in {"multiplier", "budget_met"}
+        }
+        return replace(self, **{name: values[rows] for name, values in per_product.items()})
+
     def of(self, values: Floats) -> Floats:
         """Each product's value [products, types] for its chosen type."""
         return chosen_values(values, self.chosen)
 
     def totals(self, offer: Offer) -> dict[str, float]:
-        """Means per shipment by the offer's estimates: damage, pack cost, grams, total cost; unknown damage is NaN."""
+        """Means per shipment by the offer's estimates: damage, pack cost, grams, total cost; what is unknown is NaN."""
         named = {
             "damage": offer.damage,
             "pack_cost": offer.pack_cost,

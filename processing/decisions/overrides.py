@@ -1,11 +1,10 @@
-"""What people decided by hand for single products: force a package type, or forbid one, until a day."""
+"""What people decided by hand, found again among the products of a run."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, Self
 
 import numpy as np
@@ -14,34 +13,7 @@ import pyarrow.compute as pc
 
 from processing.decisions.arrays import Flags, Indices
 from rightpack.errors import DataError
-
-
-class Kind(StrEnum):
-    """What an override does."""
-
-    FORCE = "force"
-    FORBID = "forbid"
-
-
-@dataclass(frozen=True, slots=True)
-class Override:
-    """One product and type; it holds up to and including `expires` (None: until it is taken back). `why` is kept."""
-
-    product_id: str
-    package_type: str
-    kind: Kind
-    why: str
-    expires: dt.date | None = None
-
-    def holds(self, today: dt.date) -> bool:
-        """Whether it has not expired."""
-        return self.expires is None or today <= self.expires
-
-    @property
-    def words(self) -> str:
-        """What it says, for the recommendation's reason."""
-        until = f" until {self.expires:%Y-%m-%d}" if self.expires else ""
-        return f"{self.kind} {self.package_type}{until}: {self.why}"
+from rightpack.overrides import Kind, Override
 
 
 @dataclass(frozen=True, slots=True)

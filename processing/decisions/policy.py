@@ -64,7 +64,15 @@ class Policy:
         rules = [rule.value for rule in By]
         if settings.rule not in rules:
             raise SettingsError(f"recommendation.rule {settings.rule!r} is not known; it is {' or '.join(rules)}.")
-        return cls(by=By(settings.rule), threshold=settings.threshold)
+        return cls(
+            by=By(settings.rule),
+            threshold=settings.threshold,
+            thresholds=settings.thresholds,
+            damage_budget=settings.damage_budget,
+            least_gain=settings.least_gain,
+            change_share=settings.change_share,
+            baseline=settings.baseline,
+        )
 
     def bar(self, package_type: str) -> float:
         """Least suitability of a type that is good enough."""

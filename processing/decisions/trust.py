@@ -18,7 +18,7 @@ from typing import Final, Self
 
 import numpy as np
 
-from processing.decisions.arrays import Flags, Floats, Indices, some
+from processing.decisions.arrays import Flags, Floats, Indices
 from processing.decisions.decide import decide
 from processing.decisions.offer import Offer
 from processing.decisions.outcome import chosen_values
@@ -67,7 +67,12 @@ class Trust:
 
 @dataclass(frozen=True, slots=True)
 class Savings:
-    """What a policy saves: by the model's word on every product, and by how much tests say more on tested ones."""
+    """What a policy saves on each product: by the model's word, and by how much tests say more.
+
+    `believed` is NaN where nothing is known, `surprise` where the product was not tested in both types that count: the
+    policy's and the baseline's. That holds for products which both ways treat alike, too; a laboratory that tests one
+    type only must not make the others seem to be without surprises.
+    """
 
     believed: Floats
     surprise: Floats
@@ -79,11 +84,12 @@ class Savings:
     @property
     def worth(self) -> Worth:
         """Mean and standard error; without two tests nothing is known."""
-        tests = len(self.surprise)
-        if tests < 2 or len(self.believed) < 2:
+        believed, surprise = (values[~np.isnan(values)] for values in (self.believed, self.surprise))
+        tests = len(surprise)
+        if tests < 2 or len(believed) < 2:
             return Worth(0.0, np.inf, tests)
-        variance = self.surprise.var(ddof=1) / tests + self.believed.var(ddof=1) / len(self.believed)
-        return Worth(float(self.believed.mean() + self.surprise.mean()), float(np.sqrt(variance)), tests)
+        variance = surprise.var(ddof=1) / tests + believed.var(ddof=1) / len(believed)
+        return Worth(float(believed.mean() + surprise.mean()), float(np.sqrt(variance)), tests)
 
 
 def trust(offer: Offer, policy: Policy, evidence: Evidence, *, cautions: Sequence[float] = CAUTIONS) -> Trust:
@@ -109,9 +115,10 @@ def savings(offer: Offer, chosen: Indices, reference: Indices, evidence: Evidenc
     """What `chosen` types save over `reference` types."""
     believed = _saved(offer, chosen, reference, offer.damage)
     seen = _saved(offer, chosen, reference, evidence.rates)
-    # an untested product that both ways treat alike saves nothing for sure, yet it is no test
-    tested: Flags = some(~np.isnan(evidence.rates)) & ~np.isnan(seen) & ~np.isnan(believed)
-    return Savings(believed[~np.isnan(believed)], (seen - believed)[tested])
+    tested: Flags = ~np.isnan(chosen_values(evidence.rates, chosen)) & ~np.isnan(
+        chosen_values(evidence.rates, reference)
+    )
+    return Savings(believed, np.where(tested, seen - believed, np.nan))
 
 
 def _saved(offer: Offer, chosen: Indices, reference: Indices, damage: Floats) -> Floats:

@@ -63,6 +63,10 @@ class RawColumns:
             self._texts[name, buckets] = np.concatenate(counts) if counts else np.zeros((0, buckets), np.float32)
         return self._texts[name, buckets]
 
+    def plain_text(self, name: str) -> pa.Array:
+        """A text column as it is."""
+        return self._pick(name, Kind.TEXT)
+
     def keys(self, *names: str) -> pa.Array:
         """The first of the key columns `names` that is there."""
         name = next((n for n in names if n in self._table.column_names), names[-1])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Final
@@ -23,6 +23,11 @@ class Resampled:
 
     values: Mapping[str, float]
     samples: Mapping[str, FloatArray]
+
+    @property
+    def measured(self) -> list[str]:
+        """Metrics that could be measured."""
+        return [name for name, value in self.values.items() if np.isfinite(value)]
 
     def estimate(self, name: str, confidence: float) -> Estimate:
         """Value and interval of a metric."""
@@ -47,15 +52,34 @@ class Bootstrap:
     seed: int
 
     def resample(
-        self, labels: FloatArray, weights: FloatArray, models: Mapping[str, FloatArray]
+        self,
+        labels: FloatArray,
+        weights: FloatArray,
+        models: Mapping[str, FloatArray],
+        means: Mapping[str, Mapping[str, FloatArray]] | None = None,
     ) -> dict[str, Resampled]:
-        """Metrics of each model's scores on the same rows and the same samples of them."""
+        """Metrics of each model's scores on the same rows and the same samples of them.
+
+        `means` are more metrics by model: each the weighted mean of one value per row.
+        """
         ranked = {name: Ranked.of(labels, scores) for name, scores in models.items()}
-        drawn: dict[str, list[dict[str, FloatArray]]] = {name: [] for name in models}
-        for counts in self._counts(labels):
-            for name, one in ranked.items():
-                drawn[name].append(one.metrics(counts * weights))
-        return {name: _resampled(one.metrics(weights), drawn[name]) for name, one in ranked.items()}
+
+        def measured(name: str, counted: FloatArray) -> dict[str, FloatArray]:
+            more = (means or {}).get(name, {})
+            return ranked[name].metrics(counted) | {m: counted @ v / counted.sum(axis=-1) for m, v in more.items()}
+
+        return self.measure(labels, models, lambda name, counts: measured(name, counts * weights))
+
+    def measure(
+        self, strata: FloatArray, models: Iterable[str], metrics: Callable[[str, FloatArray], Mapping[str, FloatArray]]
+    ) -> dict[str, Resampled]:
+        """Metrics of each model under how often each row counts: once [rows], and as drawn [samples, rows]."""
+        names, once = list(models), np.ones(len(strata))
+        drawn: dict[str, list[Mapping[str, FloatArray]]] = {name: [] for name in names}
+        for counts in self._counts(strata):
+            for name in names:
+                drawn[name].append(metrics(name, counts))
+        return {name: _resampled(metrics(name, once), drawn[name]) for name in names}
 
     def _counts(self, labels: FloatArray) -> Iterator[FloatArray]:
         """How often each row is drawn, a block of samples at a time; each class keeps its number of rows."""
@@ -78,7 +102,7 @@ def _draw(generator: np.random.Generator, samples: int, rows: int) -> FloatArray
     return np.bincount(drawn.ravel(), minlength=samples * rows).reshape(samples, rows).astype(np.float64)
 
 
-def _resampled(values: Mapping[str, FloatArray], drawn: list[dict[str, FloatArray]]) -> Resampled:
+def _resampled(values: Mapping[str, FloatArray], drawn: Sequence[Mapping[str, FloatArray]]) -> Resampled:
     samples = {name: np.concatenate([d[name] for d in drawn]) if drawn else np.zeros(0) for name in values}
     return Resampled({name: float(value) for name, value in values.items()}, samples)
 

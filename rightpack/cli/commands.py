@@ -14,24 +14,10 @@ import typer
 from rich.progress import track
 
 from rightpack.cli import facts, output, upload, waiting
+from rightpack.cli.config import Chosen, Files, Json, Sets, StageName
 from rightpack.cli.embedded import PROJECT, embedded_cloud
 from rightpack.cli.stage import Stage
 from rightpack.errors import SettingsError
-from rightpack.settings import Settings, read_toml
-
-StageName = Annotated[str, typer.Option("--stage", help="Which stage: a file in config/.")]
-Json = Annotated[str, typer.Option("--json", help="Write the same facts as JSON to this file; - for standard output.")]
-Overrides = Annotated[list[Path] | None, typer.Option("--config", help="TOML that overrides settings; later wins.")]
-
-
-def overrides_of(files: list[Path] | None) -> dict[str, Any]:
-    """Merge override files in order."""
-    from rightpack.settings import merge
-
-    merged: dict[str, Any] = {}
-    for file in files or []:
-        merged = merge(merged, read_toml(file))
-    return merged
 
 
 def up(
@@ -43,7 +29,7 @@ def up(
     """Run the embedded AWS with the committed templates deployed, until Ctrl-C."""
     with embedded_cloud(stage, root=state, port=port) as cloud:
         upload.migrate(Stage.connect(stage))
-        output.leave_stdout_to([json])
+        output.leave_stdout_to(["-"])  # so that a shell can source it
         output.console.print(f"Ready: state, logs and mail in {cloud.root}\n")
         if json:
             output.write_json({"environment": cloud.environment(), "state": cloud.root}, json)
@@ -63,9 +49,9 @@ def _sleep_until_interrupted() -> None:
     signal.pause()
 
 
-def migrate(stage: StageName = "dev", config: Overrides = None) -> None:
+def migrate(stage: StageName = "dev", config: Files = None, set_: Sets = None) -> None:
     """Create schema, tables and views in the warehouse; running it again changes nothing."""
-    connected = Stage.connect(stage, overrides_of(config))
+    connected = Chosen.of(stage, config, set_).connect()
     upload.migrate(connected)
     output.console.print(f"Schema {connected.schema} is there.")
 
@@ -77,11 +63,12 @@ def drop(
     package_type: Annotated[list[str] | None, typer.Option(help="Only these package types (training).")] = None,
     wait: Annotated[bool, typer.Option(help="Wait for the runs to end.")] = False,
     stage: StageName = "dev",
-    config: Overrides = None,
+    config: Files = None,
+    set_: Sets = None,
     json: Json = "",
 ) -> None:
     """Unload a drop from the warehouse; its trigger file starts the pipeline."""
-    connected = Stage.connect(stage, overrides_of(config))
+    connected = Chosen.of(stage, config, set_).connect()
     event: dict[str, Any] = {"pipeline": pipeline, "mode": mode or _mode(pipeline)}
     if date:
         event["business_date"] = dt.date.fromisoformat(date).isoformat()
@@ -172,14 +159,17 @@ def generate(
     seed: Annotated[int, typer.Option(help="The same seed and week give the same rows.")] = 7,
     out: Annotated[Path | None, typer.Option(help="Write Parquet files here instead of loading the warehouse.")] = None,
     stage: StageName = "dev",
+    config: Files = None,
+    set_: Sets = None,
     json: Json = "",
 ) -> None:
     """Generate a catalogue with feedback, week by week, and load it into the warehouse."""
     from rightpack.cli import weeks as weekly
 
-    settings = Settings.load(stage)
+    chosen = Chosen.of(stage, config, set_)
+    settings = chosen.settings
     catalogue = weekly.catalogue(settings, seed=seed, products=products)
-    connected = None if out else Stage.connect(stage)
+    connected = None if out else chosen.connect()
     made = []
     for week in track(range(first_week, first_week + weeks), "Weeks", console=output.console, transient=True):
         with tempfile.TemporaryDirectory() as scratch:
@@ -195,22 +185,24 @@ def load_products(
     file: Annotated[Path, typer.Argument(help="CSV or Parquet.")],
     mapping: Annotated[Path | None, typer.Option(help="TOML: your column names, constants and units.")] = None,
     stage: StageName = "dev",
-    config: Overrides = None,
+    config: Files = None,
+    set_: Sets = None,
     json: Json = "",
 ) -> None:
     """Load your own products."""
-    _load("products", file, mapping, Stage.connect(stage, overrides_of(config)), json)
+    _load("products", file, mapping, Chosen.of(stage, config, set_).connect(), json)
 
 
 def load_labels(
     file: Annotated[Path, typer.Argument(help="CSV or Parquet.")],
     mapping: Annotated[Path | None, typer.Option(help="TOML: your column names, constants and units.")] = None,
     stage: StageName = "dev",
-    config: Overrides = None,
+    config: Files = None,
+    set_: Sets = None,
     json: Json = "",
 ) -> None:
     """Load your own labels: product, package type, suitable or not, when observed."""
-    _load("labels", file, mapping, Stage.connect(stage, overrides_of(config)), json)
+    _load("labels", file, mapping, Chosen.of(stage, config, set_).connect(), json)
 
 
 def _load(table: str, file: Path, mapping: Path | None, stage: Stage, json: str) -> None:

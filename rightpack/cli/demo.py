@@ -13,12 +13,12 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from processing.generator import BadLabels, Catalogue, Drift
 from rightpack.cli import facts, output, upload, weeks
+from rightpack.cli.config import Chosen, Files, Sets
 from rightpack.cli.embedded import Embedded, embedded_cloud
 from rightpack.cli.stage import Stage
 from rightpack.cli.waiting import StartedDrop, await_runs, request_drops
 from rightpack.layout import split_uri
 from rightpack.ledger import Run
-from rightpack.settings import Settings
 
 Targets = Annotated[
     list[str] | None, typer.Option("--json", help="Write the facts to this file; - for standard output. Repeatable.")
@@ -64,16 +64,18 @@ def demo(
     json: Targets = None,
     state: Annotated[Path | None, typer.Option(help="Folder for job folders, logs and mail.")] = None,
     reports: Annotated[Path, typer.Option(help="Folder for the HTML reports.")] = Path("out/reports"),
+    config: Files = None,
+    set_: Sets = None,
 ) -> None:
     """Play weekly trainings, a monthly and daily inferences of a generated shop, end to end, on this machine."""
     started = time.monotonic()
     output.leave_stdout_to(json)
-    settings = Settings.load("dev")
+    chosen = Chosen.of("dev", config, set_)
     drift = Drift(bad_labels=BadLabels(n_weeks - 1, BAD_TYPE, 1.0)) if n_weeks > 1 else Drift()
-    shop = weeks.catalogue(settings, seed=seed, products=products, drift=drift)
+    shop = weeks.catalogue(chosen.settings, seed=seed, products=products, drift=drift)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with embedded_cloud("dev", root=state) as cloud:
-        stage = Stage.connect("dev")
+        stage = chosen.connect()
         with Progress(*columns, console=output.console) as progress:
             _play(Show(stage, shop, progress), n_weeks)
         _await_alarms(stage, expected=n_weeks > 1)

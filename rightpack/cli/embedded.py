@@ -37,7 +37,8 @@ class Embedded:
 
     def environment(self) -> dict[str, str]:
         """Variables that point any AWS client at it."""
-        return {**CREDENTIALS, "AWS_ENDPOINT_URL": self.endpoint}
+        authority = self.root / "redshift" / "wire" / "ca.pem"  # whom the driver of Redshift trusts
+        return {**CREDENTIALS, "AWS_ENDPOINT_URL": self.endpoint, "SSL_CERT_FILE": str(authority)}
 
 
 def command(stage: str, *, root: Path, port: int, ready: Path, package: Path) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from rightpack.cli import output
-from rightpack.cli.commands import StageName
+from rightpack.cli.config import StageName
 from rightpack.cli.stage import Stage
 from rightpack.hands import Hands, Reason
 from rightpack.ledger import Run

@@ -7,7 +7,20 @@ from typing import Annotated
 
 import typer
 
-from rightpack.cli import commands, demo, hands, replay
+from rightpack.cli import (
+    commands,
+    compare,
+    config,
+    demo,
+    experiments,
+    explain_cache,
+    export,
+    hands,
+    mapping,
+    replay,
+    step,
+)
+from rightpack.cli import override as overriding
 from rightpack.errors import Fault, RightpackError
 
 EXIT_CODES = {Fault.DATA: 3, Fault.SETTINGS: 4, Fault.CAPACITY: 75, Fault.PLATFORM: 75, Fault.OURS: 1}
@@ -22,6 +35,11 @@ load_app = typer.Typer(help="Load your own products, labels or feedback into the
 load_app.command("products")(commands.load_products)
 load_app.command("labels")(commands.load_labels)
 typer_app.add_typer(load_app, name="load")
+config_app = typer.Typer(help="Settings and where they come from.", no_args_is_help=True)
+config_app.command("show")(config.show)
+config_app.command("upload")(config.upload)
+typer_app.add_typer(config_app, name="config")
+typer_app.add_typer(mapping.mapping_app, name="mapping")
 for command in (
     demo.demo,
     replay.replay,
@@ -29,11 +47,17 @@ for command in (
     commands.migrate,
     commands.generate,
     commands.drop,
+    experiments.train,
+    compare.compare,
+    step.step,
     commands.runs,
+    explain_cache.explain_cache,
     commands.models,
+    export.export,
     hands.approve,
     hands.reject,
     hands.rollback,
+    overriding.override,
     commands.sql,
     commands.render,
 ):

@@ -22,11 +22,12 @@ from rich.progress import Progress
 from processing.intake import ColumnMapping, Outcome, deliver, read_labels
 from processing.statistics.bootstrap import Bootstrap
 from rightpack.cli import demo, facts, output, own_data, upload, waiting
+from rightpack.cli.config import Chosen, Files, Sets
 from rightpack.cli.embedded import embedded_cloud
 from rightpack.cli.stage import Stage
 from rightpack.layout import split_uri
 from rightpack.ledger import Run, RunState
-from rightpack.settings import CONFIG_FOLDER, read_toml
+from rightpack.settings import CONFIG_FOLDER
 from rightpack.warehouse import table_named
 
 WEEK = dt.timedelta(days=7)
@@ -109,13 +110,16 @@ def replay(
     n_weeks: Annotated[int, typer.Option("--weeks")] = 12,
     json: demo.Targets = None,
     reports: Annotated[Path, typer.Option(help="Folder for the HTML reports.")] = Path("out/replay"),
+    config: Files = None,
+    set_: Sets = None,
 ) -> None:
     """Replay real weeks: weekly drops and trainings on real feedback, then every real product scored and loaded."""
     started = time.monotonic()
     output.leave_stdout_to(json)
     begin = dt.date.fromisoformat(from_)
+    chosen = Chosen.of("dev", [CONFIG_FOLDER / "replay.toml", *(config or ())], set_)
     with embedded_cloud("dev") as cloud:
-        stage = Stage.connect("dev", read_toml(CONFIG_FOLDER / "replay.toml"))
+        stage = chosen.connect()
         upload.migrate(stage)
         loaded = own_data.load(stage, "products", products, ColumnMapping(), first_seen=begin)
         played = Replay(stage, _all_labels(stage, labels))

@@ -30,11 +30,15 @@ class Features:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """How labelled rows are divided: by a stable hash of the product id, or the newest weeks (`holdout_weeks` > 0)."""
+    """How labelled rows are divided: by a stable hash of the product id, or the newest weeks (`holdout_weeks` > 0).
+
+    For a quick experiment `sample` keeps the rows of that many products, always the same ones; 0 keeps all.
+    """
 
     validation_share: float = 0.2
     salt: str = "rightpack"
     holdout_weeks: int = 0
+    sample: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +80,14 @@ class Labels:
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """Which architecture learns, with which parameters; `threads` 0 means one per core."""
+    """Which architecture learns, with which parameters; `threads` 0 means one per core.
+
+    An architecture of your own is `module:Class` or `package.module:Class`, and `source` the file or folder that holds
+    it, relative to the TOML file that says so. Jobs see where the command line has put it, an `s3://` URI.
+    """
 
     architecture: str = "lightgbm"
+    source: str = ""
     parameters: dict[str, Any] = field(default_factory=dict)
     seed: int = 7
     threads: int = 0

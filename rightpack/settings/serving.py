@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,12 +15,24 @@ class Inference:
 
 @dataclass(frozen=True, slots=True)
 class Recommendation:
-    """Which rule picks a package: `threshold` (least protective type that is good enough) or `expected-cost`."""
+    """How a package type is picked, and what guards the shop against too much change.
 
-    rule: str = "threshold"
+    `rule` is `expected-cost` (least material and damage together) or `threshold` (the least protective type whose
+    suitability reaches `threshold`; `thresholds` override it by package type). One damaged shipment costs the price,
+    at most `damage_cost_cap`, and `damage_cost_fixed` for handling. `damage_budget` caps the mean estimated damage rate
+    of a run. A product changes its type only for more than `least_gain` per shipment, and in one run at most
+    `change_share` of the products do. `baseline` is the type that every product gets where no model may decide.
+    """
+
+    rule: str = "expected-cost"
     threshold: float = 0.85
+    thresholds: dict[str, float] = field(default_factory=dict)
     damage_cost_cap: float = 500.0
     damage_cost_fixed: float = 6.0
+    damage_budget: float | None = None
+    least_gain: float = 0.0
+    change_share: float = 1.0
+    baseline: str = "carton"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,12 @@ from typing import Any, Final, Self
 
 from rightpack.errors import SettingsError
 from rightpack.layout import checked_name
-from rightpack.packaging import PackageType
+from rightpack.packaging import EVERY_TYPE, PackageType
 from rightpack.settings.approval import Gate
 from rightpack.settings.building import build, nearest
+from rightpack.settings.damage import DamageModel
 from rightpack.settings.drifting import Drift
-from rightpack.settings.layers import merge, read_toml
+from rightpack.settings.layers import Layer, Layered, overlay, read_toml
 from rightpack.settings.learning import Features, Labels, Split, Training
 from rightpack.settings.serving import Inference, Recommendation, Warehouse
 
@@ -34,6 +35,7 @@ class Settings:
     labels: Labels = field(default_factory=Labels)
     split: Split = field(default_factory=Split)
     training: Training = field(default_factory=Training)
+    damage_model: DamageModel = field(default_factory=DamageModel)
     gate: Gate = field(default_factory=Gate)
     inference: Inference = field(default_factory=Inference)
     recommendation: Recommendation = field(default_factory=Recommendation)
@@ -50,11 +52,36 @@ class Settings:
             raise SettingsError("Two package types share a protection rank; ranks order them and must differ.")
         for package_type in self.package_types:
             checked_name(package_type.name)
+            if package_type.name == EVERY_TYPE:
+                raise SettingsError(f"A package type cannot be called {EVERY_TYPE!r}: the joint damage model is.")
 
     @property
     def trained_types(self) -> tuple[PackageType, ...]:
         """Package types that have a model of their own."""
         return tuple(t for t in self.package_types if t.trained)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """What is trained: each trained package type, and the joint damage model where it is enabled."""
+        joint = (EVERY_TYPE,) if self.damage_model.enabled else ()
+        return (*(t.name for t in self.trained_types), *joint)
+
+    def target(self, name: str) -> str:
+        """`name` if it is trained, a package type's or the joint model's; SettingsError if not."""
+        if name == EVERY_TYPE and not self.damage_model.enabled:
+            raise SettingsError(
+                f"{EVERY_TYPE!r} is not trained; set damage_model.enabled = true, or send no drop for it."
+            )
+        if name != EVERY_TYPE and not self.package_type(name).trained:
+            raise SettingsError(
+                f"Package type {name!r} is not trained; set trained = true or send no training drop for it."
+            )
+        return name
+
+    def gate_of(self, target: str) -> Gate:
+        """The gate with the criteria of one target."""
+        joint = target == EVERY_TYPE
+        return dataclasses.replace(self.gate, criteria=self.damage_model.criteria) if joint else self.gate
 
     def package_type(self, name: str) -> PackageType:
         """The package type called `name`; SettingsError with the nearest name if there is none."""
@@ -78,22 +105,32 @@ class Settings:
         return build(cls, json.loads(text))
 
     @classmethod
-    def load(cls, stage: str, overrides: Sequence[Mapping[str, Any]] = (), folder: Path = CONFIG_FOLDER) -> Self:
+    def load(
+        cls, stage: str, overrides: Sequence[Mapping[str, Any] | Layer] = (), folder: Path = CONFIG_FOLDER
+    ) -> Self:
         """Merge `base.toml`, `<stage>.toml` if there is one, and `overrides` in order."""
-        layers: list[Mapping[str, Any]] = [read_toml(folder / "base.toml")]
-        own = folder / f"{checked_name(stage)}.toml"
-        if own.exists():
-            layers.append(read_toml(own))
-        merged: dict[str, Any] = {}
-        for layer in (*layers, *overrides, {"stage": stage}):
-            merged = merge(merged, layer)
-        return build(cls, _types_as_list(merged))
+        return cls.of(stage_layers(stage, overrides, folder))
+
+    @classmethod
+    def of(cls, layered: Layered) -> Self:
+        """Build from layers; SettingsError names the key and the layer that it came from."""
+        return build(cls, _types_as_list(layered.values), origin=layered.origin)
+
+
+def stage_layers(
+    stage: str, overrides: Sequence[Mapping[str, Any] | Layer] = (), folder: Path = CONFIG_FOLDER
+) -> Layered:
+    """Lay `overrides` over a stage's own files; overrides that are no `Layer` are those of a trigger."""
+    files = [folder / "base.toml", folder / f"{checked_name(stage)}.toml"]
+    layers = [Layer(file.name, read_toml(file)) for file in files if file is files[0] or file.exists()]
+    layers += [over if isinstance(over, Layer) else Layer("the trigger's settings", over) for over in overrides]
+    return overlay([*layers, Layer("--stage", {"stage": stage})])
 
 
 def _types_as_list(merged: dict[str, Any]) -> dict[str, Any]:
     """Package types are a table by name in TOML, so that layers can change one of them."""
     by_name = merged.get("package_types")
-    if isinstance(by_name, Mapping):
-        rows = [{"name": name, **values} for name, values in by_name.items()]
-        merged["package_types"] = sorted(rows, key=lambda row: (row.get("rank", 0), row["name"]))
-    return merged
+    if not isinstance(by_name, Mapping) or not all(isinstance(values, Mapping) for values in by_name.values()):
+        return merged
+    rows = [{"name": name, **values} for name, values in by_name.items()]
+    return {**merged, "package_types": sorted(rows, key=lambda row: (row.get("rank", 0), row["name"]))}

@@ -21,9 +21,11 @@ CREATE TEMP TABLE stage_recommendations (
     product_id VARCHAR(64) NOT NULL,
     package_type VARCHAR(41) NOT NULL,
     runner_up VARCHAR(41),
-    suitability DOUBLE PRECISION NOT NULL,
-    est_damage DOUBLE PRECISION NOT NULL,
-    est_cost DOUBLE PRECISION NOT NULL,
+    previous_type VARCHAR(41),
+    suitability DOUBLE PRECISION,
+    est_damage DOUBLE PRECISION,
+    est_cost DOUBLE PRECISION,
+    est_grams DOUBLE PRECISION NOT NULL,
     rule VARCHAR(32) NOT NULL,
     reason VARCHAR(512) NOT NULL
 );
@@ -52,9 +54,11 @@ WHERE stage_recommendations.product_id = t.product_id
        OR (t.business_date = CAST(${business_date} AS DATE)
            AND t.package_type = stage_recommendations.package_type
            AND NVL(t.runner_up, '') = NVL(stage_recommendations.runner_up, '')
-           AND t.suitability = stage_recommendations.suitability
-           AND t.est_damage = stage_recommendations.est_damage
-           AND t.est_cost = stage_recommendations.est_cost
+           AND NVL(t.previous_type, '') = NVL(stage_recommendations.previous_type, '')
+           AND NVL(t.suitability, -1) = NVL(stage_recommendations.suitability, -1)
+           AND NVL(t.est_damage, -1) = NVL(stage_recommendations.est_damage, -1)
+           AND NVL(t.est_cost, -1) = NVL(stage_recommendations.est_cost, -1)
+           AND t.est_grams = stage_recommendations.est_grams
            AND t.rule = stage_recommendations.rule
            AND t.reason = stage_recommendations.reason));
 
@@ -73,14 +77,14 @@ MERGE INTO ${schema}.packaging_recommendations
 USING stage_recommendations s
 ON packaging_recommendations.product_id = s.product_id
 WHEN MATCHED THEN UPDATE SET
-    package_type = s.package_type, runner_up = s.runner_up, suitability = s.suitability, est_damage = s.est_damage,
-    est_cost = s.est_cost, rule = s.rule, reason = s.reason, run_id = ${run_id},
+    package_type = s.package_type, runner_up = s.runner_up, previous_type = s.previous_type,
+    suitability = s.suitability, est_damage = s.est_damage, est_cost = s.est_cost, est_grams = s.est_grams, rule = s.rule, reason = s.reason, run_id = ${run_id},
     business_date = CAST(${business_date} AS DATE), decided_at = GETDATE()
 WHEN NOT MATCHED THEN INSERT
-    (product_id, package_type, runner_up, suitability, est_damage, est_cost, rule, reason, run_id, business_date,
-     decided_at)
-    VALUES (s.product_id, s.package_type, s.runner_up, s.suitability, s.est_damage, s.est_cost, s.rule, s.reason,
-            ${run_id}, CAST(${business_date} AS DATE), GETDATE());
+    (product_id, package_type, runner_up, previous_type, suitability, est_damage, est_cost, est_grams, rule, reason,
+     run_id, business_date, decided_at)
+    VALUES (s.product_id, s.package_type, s.runner_up, s.previous_type, s.suitability, s.est_damage, s.est_cost,
+            s.est_grams, s.rule, s.reason, ${run_id}, CAST(${business_date} AS DATE), GETDATE());
 
 SELECT CAST(CASE WHEN COUNT(*) = 0 THEN '1' ELSE 'merge_incomplete' END AS INTEGER) AS guard
 FROM stage_predictions s

@@ -50,13 +50,26 @@ CREATE TABLE IF NOT EXISTS ${schema}.packaging_recommendations (
     product_id VARCHAR(64) NOT NULL,
     package_type VARCHAR(41) NOT NULL,
     runner_up VARCHAR(41),
-    suitability DOUBLE PRECISION NOT NULL,
-    est_damage DOUBLE PRECISION NOT NULL,
-    est_cost DOUBLE PRECISION NOT NULL,
+    previous_type VARCHAR(41),
+    suitability DOUBLE PRECISION,
+    est_damage DOUBLE PRECISION,
+    est_cost DOUBLE PRECISION,
+    est_grams DOUBLE PRECISION NOT NULL,
     rule VARCHAR(32) NOT NULL,
     reason VARCHAR(512) NOT NULL,
     run_id VARCHAR(64) NOT NULL,
     business_date DATE NOT NULL,
+    decided_at TIMESTAMP NOT NULL
+) DISTSTYLE KEY DISTKEY (product_id) SORTKEY (product_id);
+
+-- What people decided by hand: force or forbid a type, or lift either again. Nothing is ever deleted.
+CREATE TABLE IF NOT EXISTS ${schema}.packaging_overrides (
+    product_id VARCHAR(64) NOT NULL,
+    package_type VARCHAR(41) NOT NULL,
+    kind VARCHAR(8) NOT NULL,
+    why VARCHAR(256) NOT NULL,
+    expires_on DATE,
+    decided_by VARCHAR(256) NOT NULL,
     decided_at TIMESTAMP NOT NULL
 ) DISTSTYLE KEY DISTKEY (product_id) SORTKEY (product_id);
 
@@ -107,7 +120,7 @@ FROM ${schema}.packaging_predictions p
 JOIN ${schema}.package_types t ON t.package_type = p.package_type;
 
 CREATE OR REPLACE VIEW ${schema}.current_recommendations AS
-SELECT r.product_id, r.package_type, t.protection_rank, r.runner_up, r.suitability, r.est_damage, r.est_cost, r.rule,
-       r.reason, r.run_id, r.business_date, r.decided_at
+SELECT r.product_id, r.package_type, t.protection_rank, r.runner_up, r.previous_type, r.suitability, r.est_damage,
+       r.est_cost, r.est_grams, r.rule, r.reason, r.run_id, r.business_date, r.decided_at
 FROM ${schema}.packaging_recommendations r
 JOIN ${schema}.package_types t ON t.package_type = r.package_type;

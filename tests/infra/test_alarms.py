@@ -10,7 +10,7 @@ from rightpack.settings import Settings
 from tests.infra.cloudformation import ACCOUNT, Template
 
 ALARMS = "AWS::CloudWatch::Alarm"
-TYPES = [package_type.name for package_type in Settings.load("dev").trained_types]
+TYPES = Settings.load("dev").targets
 KINDS = [kind.value for kind in PipelineKind]
 
 

@@ -11,7 +11,7 @@ from rightpack.layout import Layout, PipelineKind
 from rightpack.trigger import MODES
 from tests.infra.cloudformation import ACCOUNT, REGION, Template, arn
 
-FUNCTIONS = ["start-pipeline", "track-runs", "unload", "drop"]
+FUNCTIONS = ["start-pipeline", "track-runs", "unload", "drop", "export-model"]
 RULES = "AWS::Events::Rule"
 
 
@@ -32,7 +32,7 @@ def _arn_of(platform: Template, function: str) -> str:
     return f"<{logical_id}.Arn>"
 
 
-def test_there_are_the_four_functions(platform: Template) -> None:
+def test_there_are_these_functions(platform: Template) -> None:
     names = platform.by("AWS::Lambda::Function", "FunctionName")
 
     assert sorted(names) == sorted(f"rightpack-dev-{name}" for name in FUNCTIONS)
@@ -188,6 +188,17 @@ def test_every_mode_that_a_trigger_may_have_is_scheduled(platform: Template) -> 
     }
 
     assert scheduled == {(kind.value, mode) for kind, modes in MODES.items() for mode in modes}
+
+
+def test_every_change_of_a_model_of_the_stage_exports_what_serves(platform: Template) -> None:
+    rule = _rule(platform, "model-changed")
+
+    assert rule["EventPattern"] == {
+        "source": ["aws.sagemaker"],
+        "detail-type": ["SageMaker Model Package State Change"],
+        "detail": {"ModelPackageGroupName": [{"prefix": "rightpack-dev-"}]},
+    }
+    assert _target(rule)[0] == _arn_of(platform, "export-model")
 
 
 def test_every_rule_that_calls_a_function_is_allowed_to(platform: Template) -> None:

@@ -41,7 +41,7 @@ def test_definition_stays_below_the_services_limit(pipelines: Template) -> None:
 def test_every_trained_package_type_has_a_model_group_and_no_other(pipelines: Template) -> None:
     groups = pipelines.by("AWS::SageMaker::ModelPackageGroup", "ModelPackageGroupName")
 
-    assert sorted(groups) == sorted(f"rightpack-dev-{t.name}" for t in Settings.load("dev").trained_types)
+    assert sorted(groups) == sorted(f"rightpack-dev-{name}" for name in Settings.load("dev").targets)
 
 
 @pytest.mark.cdk

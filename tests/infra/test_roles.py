@@ -55,6 +55,14 @@ ROLES = {
         "redshift-data:DescribeStatement",
     },
     "drop": {*OWN_LOG, "s3:GetObject", "s3:PutObject"},
+    "export-model": {
+        *OWN_LOG,
+        "s3:GetObject",
+        "s3:PutObject",
+        "sagemaker:ListModelPackages",
+        "sagemaker:DescribeModelPackage",
+        "ssm:PutParameter",
+    },
     "pipeline": {
         *(
             f"sagemaker:{verb}{kind}Job"
@@ -97,7 +105,7 @@ TRUSTED = {
     "pipeline": ["sagemaker"],
     "job": ["sagemaker"],
     "warehouse": ["redshift-serverless", "redshift"],
-    **{name: ["lambda"] for name in ("start-pipeline", "track-runs", "unload", "drop")},
+    **{name: ["lambda"] for name in ("start-pipeline", "track-runs", "unload", "drop", "export-model")},
 }
 
 
@@ -174,7 +182,8 @@ def test_no_reason_without_a_wildcard_resource(platform: Template) -> None:
 def test_everything_else_is_of_this_stage(platform: Template) -> None:
     for role, statement in _all_statements(platform):
         for resource in listed(statement["Resource"]):
-            of_stage = "rightpack-dev-" in resource.partition("*")[0]
+            head = resource.partition("*")[0]
+            of_stage = "rightpack-dev-" in head or "parameter/rightpack/dev/" in head
             assert of_stage or is_wide(resource) or resource == arn("ecr", "repository/rightpack-jobs"), role
 
 

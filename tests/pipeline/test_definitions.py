@@ -22,7 +22,7 @@ GRAPH = {
         "Train": {"Prepare"},
         "CreateCandidate": {"Train"},
         "ScoreValidation": {"CreateCandidate", "Prepare"},
-        "Evaluate": {"Prepare", "ScoreValidation"},
+        "Evaluate": {"Prepare", "Train", "ScoreValidation"},
         "Verdict": {"Evaluate"},
         "VerdictRejected": {"Evaluate"},
         "VerdictHeld": {"Evaluate"},
@@ -62,7 +62,7 @@ PROCESSING = {
     ),
     ("training", "Evaluate"): (
         "evaluate",
-        ["validation", "labels", "profile", "scores", "config"],
+        ["validation", "labels", "profile", "scores", "model", "config"],
         ["evaluation"],
         ["--package-type", "--business-date", "--group", "--run-id"],
     ),
@@ -274,6 +274,8 @@ def test_a_registered_model_says_why_and_where_the_report_is() -> None:
     assert properties["report"]["Std:Join"]["Values"][1] == "report.html"
     statistics = package["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"]
     assert statistics["Std:Join"]["Values"][1] == "statistics.json"
+    explanation = package["ModelMetrics"]["Explainability"]["Report"]["S3Uri"]
+    assert explanation["Std:Join"]["Values"][1] == "explanation.json"
     types = ["application/x-parquet", "text/csv"]
     assert package["InferenceSpecification"]["SupportedContentTypes"] == types
     assert package["InferenceSpecification"]["SupportedResponseMIMETypes"] == types

@@ -12,11 +12,10 @@ import pytest
 import sqlglot
 
 from benchmarks.decisions.contest import Arena, Size, contest
-from benchmarks.decisions.factors import Factors
 from benchmarks.decisions.goals import Goal, Mean, goals
 from benchmarks.decisions.labels import suitable, training_table
-from benchmarks.decisions.ordinal import Counts, DamageModel, Matrix, Reports
 from benchmarks.decisions.shop import Shop, add_up
+from processing.architectures.ordinal.counts import Counts
 from processing.decisions import Policy, baseline_types, decide, fits, material
 from processing.generator import Catalogue
 from rightpack import warehouse
@@ -32,8 +31,8 @@ def shop() -> Shop:
 
 
 @pytest.fixture(scope="module")
-def sql():
-    """Labels by the product's own SQL: {(product, type): suitable}, where tests or shipments decide."""
+def database():
+    """A warehouse with the shop's first week in it."""
     logging.getLogger("sqlglot").setLevel(logging.ERROR)
     catalogue = Catalogue(SEED, ROWS, SETTINGS.package_types)
     database = duckdb.connect()
@@ -41,6 +40,12 @@ def sql():
     for name, batches in (("products", catalogue.products(0)), ("packaging_feedback", catalogue.feedback(0))):
         database.register("rows", pa.Table.from_batches(list(batches)))
         database.execute(f"INSERT INTO packaging.{name} BY NAME SELECT * FROM rows")
+    return database
+
+
+@pytest.fixture(scope="module")
+def sql(database):
+    """Labels by the product's own SQL: {(product, type): suitable}, where tests or shipments decide."""
     for kind in SETTINGS.package_types:
         _run(database, warehouse.derive_labels(kind.name, dt.date(2030, 1, 1), SETTINGS))
     query = "SELECT product_id, package_type, suitable FROM packaging.packaging_labels"
@@ -60,6 +65,15 @@ def test_labels_are_those_of_the_products_sql(shop, sql):
     ids, names = shop.table["product_id"].to_pylist(), [t.name for t in shop.types]
     assert {(ids[row], names[place]): int(labels[row, place]) for row, place in known} == sql
     assert len(sql) > ROWS
+
+
+def test_counts_are_those_of_the_products_sql(shop, database):
+    (query,) = sqlglot.transpile(warehouse.damage_rows(dt.date(2030, 1, 1), SETTINGS), read="redshift", write="duckdb")
+    rows = database.execute(query).to_arrow_table()
+    found = Counts.of(rows, shop.table["product_id"].combine_chunks(), [t.name for t in shop.types])
+    for name in ("shipped", "bad", "tested", "failed"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(shop.counts, name), err_msg=name)
+    assert found.tested.sum() > 1000
 
 
 def test_of_several_versions_of_an_event_the_last_counts():
@@ -101,81 +115,6 @@ def test_always_box_and_the_oracles_are_in_order(shop):
     found = Arena.of(shop).references(0.02)
     assert found["least"].cost <= found["oracle"].cost
     assert found["least"].cost < found["always_box"].cost
-
-
-def test_words_of_the_same_company_lie_close_together():
-    titles = pa.array(
-        ["soft cotton socks", "warm cotton socks", "soft warm scarf", "glass vase", "clear glass bowl"] * 20
-    )
-    factors = Factors.learn(titles, 3)
-    one, other, far = factors.of(pa.array(["cotton scarf", "warm socks", "clear vase"]))
-    assert one @ other > 0.8
-    assert abs(one @ far) < 0.2
-    np.testing.assert_array_equal(factors.of(pa.array(["unheard of", None])), np.zeros((2, 3)))
-
-
-def test_factors_do_not_depend_on_the_order_of_titles():
-    titles = ["soft cotton socks", "warm cotton socks", "soft warm scarf", "glass vase", "clear glass bowl"] * 20
-    one, other = Factors.learn(pa.array(titles), 3), Factors.learn(pa.array(titles[::-1]), 3)
-    assert one.words == other.words
-    np.testing.assert_array_equal(one.coordinates, other.coordinates)
-
-
-def reports(shop):
-    return Reports.of(shop.counts, SETTINGS.labels)
-
-
-def test_the_gradient_is_the_slope_of_the_deviance_where_the_slope_is_free(shop):
-    seen = reports(shop)
-    rng = np.random.default_rng(0)
-    margin = rng.normal(-5, 1, len(seen.row))
-    free = (seen.exposure * np.exp(margin) < seen.most * 0.9) & (seen.exposure > 0)
-    seen, margin = seen.take(free), margin[free]
-    slope, curvature = seen.gradient(margin, None)
-    step, total = 1e-3, seen.weight.astype(float).sum()
-    direction = rng.normal(size=len(margin))
-    up, down = (seen.deviance(margin + sign * step * direction, None)[1] for sign in (1, -1))
-    numeric = (up - down) / (2 * step) * total
-    assert numeric == pytest.approx(float(slope.astype(float) @ direction), rel=0.05)
-    assert (curvature > 0).all()
-
-
-def test_rates_by_type_never_rise_with_protection(shop):
-    rates = reports(shop).rates(len(shop.types))
-    assert (np.diff(rates) <= 0).all()
-    assert (rates > 0).all()
-
-
-def test_damage_is_learned_from_counts_alone():
-    rng = np.random.default_rng(1)
-    rows, rate = 4000, np.array([0.2, 0.02])
-    fragile = rng.integers(0, 2, rows)
-    truth = rate[None, :] * np.where(fragile, 2.0, 0.5)[:, None]
-    shipped = rng.poisson(30, (rows, 2)).astype(float)
-    bad = rng.binomial(shipped.astype(int), truth * 0.6 + 0.002).astype(float)
-    nothing = np.zeros((rows, 2))
-    seen = Reports.of(Counts(shipped, bad, nothing, nothing), SETTINGS.labels)
-    matrix = Matrix(np.stack([fragile, rng.random(rows)], axis=1).astype(np.float32), ())
-    model = DamageModel.fit(matrix, seen, rounds=60, types=2, threads=1)
-    found = model.predict(matrix.values, threads=1)
-    for kind in (0, 1):
-        np.testing.assert_allclose(found[fragile == kind].mean(axis=0), rate * [0.5, 2.0][kind], rtol=0.15)
-
-
-def test_tests_weigh_more_than_shipments_of_robust_products():
-    """Weak packs were tried on strong products only; tests know better, and damage is predicted as they find it."""
-    rng = np.random.default_rng(2)
-    rows = 4000
-    strong = rng.random(rows) < 0.5
-    truth = np.where(strong, 0.005, 0.1)[:, None]
-    shipped = np.where(strong[:, None], 30.0, 0.0)
-    units = np.where(rng.random(rows) < 0.2, 5.0, 0.0)[:, None]
-    bad = rng.binomial(shipped.astype(int), truth * 0.6 + 0.002).astype(float)
-    failed = rng.binomial(units.astype(int), 6 * truth).astype(float)
-    seen = Reports.of(Counts(shipped, bad, units, failed), SETTINGS.labels)
-    matrix = Matrix(rng.random((rows, 2)).astype(np.float32), ())
-    found = DamageModel.fit(matrix, seen, rounds=60, types=1, threads=1).predict(matrix.values, threads=1)
-    assert found.mean() == pytest.approx(truth.mean(), rel=0.2)
 
 
 def test_a_small_contest_runs_through_and_keeps_the_order():

@@ -6,8 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from processing.decisions import Kind, Override, Overrides
+from processing.decisions import Overrides
 from rightpack.errors import DataError
+from rightpack.overrides import Kind, Override
 
 IDS = pa.array(["a", "b", "c"])
 NAMES = ["bag", "box"]

@@ -93,6 +93,18 @@ def test_products_without_a_test_are_no_evidence_even_where_nothing_would_change
     assert savings(known, box, box, evidence).worth.tests == count
 
 
+def test_tests_of_one_type_alone_say_nothing_of_savings():
+    """A laboratory that tests one type of many products must not drown what it found by testing all of a few."""
+    known, truth, rng = shop(9, error=0.5)
+    box, weakest = np.full(ROWS, 4, dtype=np.intp), np.zeros(ROWS, dtype=np.intp)
+    full = laboratory(truth, rng, 0.1).rates
+    partial = np.where(np.isnan(full), np.where(np.arange(COUNT) == 1, 0.02, np.nan), full)
+    for chosen in (box, weakest):
+        one, other = (savings(known, chosen, box, Evidence(rates)).worth for rates in (full, partial))
+        assert one == other
+    assert trust(known, BOX, Evidence(partial)).worth.tests == trust(known, BOX, Evidence(full)).worth.tests
+
+
 def test_a_budget_or_a_ramp_does_not_blur_the_question():
     known, truth, rng = shop(8, error=0.3)
     evidence = laboratory(truth, rng, 0.3)

@@ -39,14 +39,16 @@ def test_types_without_an_approved_model_are_listed_and_counted(desk: Desk, trai
     assert [e.package_type for e in entries] == ["book-box", "carton"]
     assert left_out == ["none", "padded-mailer", "paper-bag"]
     missing = desk.cloud.cloudwatch.values("ModelMissing")
-    assert missing == {"none": 1, "paper-bag": 1, "padded-mailer": 1, "book-box": 0, "carton": 0}
+    assert missing == {"none": 1, "paper-bag": 1, "padded-mailer": 1, "book-box": 0, "carton": 0, "every-type": 1}
 
 
 def test_without_any_approved_model_the_run_ends_and_says_what_to_do(desk: Desk, enter: Enter) -> None:
     job = desk.job("bundle")
     assert enter(bundle.main, job) == Exit.FINAL
     message = told(job)
-    assert message.startswith("DataError: No trained package type (none, paper-bag, padded-mailer, book-box, carton)")
+    assert message.startswith(
+        "DataError: Nothing that is trained (none, paper-bag, padded-mailer, book-box, carton, every-type)"
+    )
     assert "Train first, or approve a version by hand" in message
     assert not (job.root / "processing" / "output" / "bundle" / "model.tar.gz").exists()
 

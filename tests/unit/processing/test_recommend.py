@@ -12,7 +12,7 @@ import pytest
 
 from processing import recommend
 from processing.artefact import Entry, write_index
-from processing.decision import Candidates
+from processing.decisions import Offer
 from processing.job import Exit, Record, manifest_of
 from processing.tables import encode, read_folder
 from tests.unit.processing.conftest import Enter
@@ -142,17 +142,17 @@ def test_suitability_never_falls_as_protection_rises(desk: Desk) -> None:
 
 def test_scores_that_still_fall_stop_the_run(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     inputs = ready(desk, products(50))
-    honest = Candidates.of
+    honest = Offer.of
 
-    def falling(*given: Any) -> Candidates:
-        made = honest(*given)
+    def falling(*given: Any, **named: Any) -> Offer:
+        made = honest(*given, **named)
         made.suitability[0, 0] = made.suitability[0, 1] + 0.1
         return made
 
-    monkeypatch.setattr(Candidates, "of", falling)
+    monkeypatch.setattr(Offer, "of", falling)
     code, message = desk.attempt("recommend", recommend.run, inputs)
     assert code == Exit.FINAL
-    assert message.startswith("InternalError: 1 suitabilities fall as protection rises; this run must not be loaded.")
+    assert message.startswith("InternalError: 1 estimates get worse as protection rises; this run must not be loaded.")
     out = desk.folder / "recommend" / "processing" / "output"
     assert not list(out.rglob("manifest"))
 
@@ -163,7 +163,7 @@ def test_every_product_gets_one_recommendation_with_a_reason(desk: Desk) -> None
     assert table["product_id"].to_pylist() == products(400)["product_id"].to_pylist()
     assert set(table["package_type"].to_pylist()) <= {*TYPES, "cushioned-carton"}
     assert all(table["reason"].to_pylist())
-    for name in set(table.column_names) - {"runner_up"}:
+    for name in set(table.column_names) - {"runner_up", "previous_type"}:
         assert table[name].null_count == 0
     found = summary(out)
     assert sum(found["mix"].values()) == sum(found["rules"].values()) == 400
@@ -180,8 +180,9 @@ def test_versions_of_the_models_go_with_their_predictions(desk: Desk) -> None:
 def test_types_without_a_model_are_left_out_and_listed(desk: Desk) -> None:
     out = desk.do("recommend", recommend.run, ready(desk, products(300), ["paper-bag", "carton"]))
     assert set(read_tables(out / "predictions")["package_type"].to_pylist()) == {"paper-bag", "carton"}
-    chosen = set(read_tables(out / "recommendations")["package_type"].to_pylist())
-    assert chosen <= {"paper-bag", "carton", "cushioned-carton"}
+    rows = read_tables(out / "recommendations").to_pylist()
+    others = [row for row in rows if row["package_type"] not in {"paper-bag", "carton", "cushioned-carton"}]
+    assert {row["rule"] for row in others} <= {"fallback"}, "only where the product fits nothing else"
     assert summary(out)["left_out"] == ["none", "padded-mailer", "book-box"]
     page = (out / "report" / "report.html").read_text()
     assert "3 package types could not be scored." in page
@@ -207,7 +208,7 @@ def test_products_of_unknown_size_get_what_is_sure_to_fit_and_are_counted(desk: 
 def test_a_lower_threshold_gives_lighter_packs(tmp_path: Path) -> None:
     shares = []
     for bar in (0.5, 0.95):
-        desk = Desk(tmp_path / str(bar), settings(recommendation={"threshold": bar}))
+        desk = Desk(tmp_path / str(bar), settings(recommendation={"rule": "threshold", "threshold": bar}))
         mix = summary(desk.do("recommend", recommend.run, ready(desk, products(300))))["mix"]
         shares.append(mix["none"] + mix["paper-bag"])
     assert shares[0] > shares[1] + 30
@@ -259,3 +260,47 @@ def test_a_job_that_does_not_say_where_its_outputs_go_is_our_own_fault(desk: Des
     (job.root / "config" / "processingjobconfig.json").unlink()
     assert enter(recommend.main, job) == Exit.FINAL
     assert told(job).startswith("InternalError: processingjobconfig.json does not say where output 'predictions' goes")
+
+
+def test_products_keep_their_type_unless_enough_is_saved_and_at_most_a_share_changes(tmp_path: Path) -> None:
+    table = products(400)
+    table = table.append_column("previous_type", pa.array(["cushioned-carton"] * 400))
+    desk = Desk(tmp_path, settings(recommendation={"least_gain": 0.0, "change_share": 0.1}))
+    out = desk.do("recommend", recommend.run, ready(desk, table))
+    found, rows = summary(out), read_tables(out / "recommendations")
+    assert rows["previous_type"].to_pylist() == ["cushioned-carton"] * 400
+    assert 0 < found["counts"]["changed"] <= 40
+    assert found["rules"]["ramp-keep"] > 0
+    assert sum(move["products"] for move in found["moves"]) == found["counts"]["changed"]
+    assert found["mix_before"]["cushioned-carton"] == 400
+
+
+def test_what_people_decided_is_obeyed_and_told(desk: Desk) -> None:
+    table = products(100)
+    said = ["force|carton||broke twice", "forbid|none|2026-01-01|expired", None]
+    table = table.append_column("overrides", pa.array([*said, *[None] * 97], pa.string()))
+    rows = read_tables(desk.do("recommend", recommend.run, ready(desk, table)) / "recommendations")
+    assert rows["package_type"][0].as_py() == "carton"
+    assert rows["rule"][0].as_py() == "override-force"
+    assert rows["reason"][0].as_py().endswith("force carton: broke twice")
+    assert "override-forbid" not in rows["rule"].to_pylist()
+
+
+def test_damage_rates_of_a_joint_model_decide_where_it_is_trusted(desk: Desk, tmp_path: Path) -> None:
+    inputs = ready(desk, products(200))
+    names = [*TYPES, "cushioned-carton"]
+    rates = {f"damage:{n}": pa.array(np.full(200, 0.2 * 0.5**i)) for i, n in enumerate(names)}
+    given = read_folder(inputs["scores"])
+    joined = pa.table({**{n: given[n] for n in given.column_names}, **rates})
+    inputs["scores"] = write_scores(tmp_path / "joint", joined)
+    rows = read_tables(desk.do("recommend", recommend.run, inputs) / "recommendations")
+    chosen = rows["package_type"].to_pylist()
+    assert rows["est_damage"].to_pylist() == [0.2 * 0.5 ** names.index(n) for n in chosen]
+
+
+def test_without_any_model_the_baseline_decides_and_nothing_is_claimed(desk: Desk) -> None:
+    rows = read_tables(desk.do("recommend", recommend.run, ready(desk, products(60), [])) / "recommendations")
+    assert set(rows["rule"].to_pylist()) <= {"baseline", "only-fit", "no-fit"}
+    baseline = [row for row in rows.to_pylist() if row["package_type"] == "carton"]
+    assert baseline
+    assert all(row["est_damage"] is None and row["est_cost"] is None for row in baseline)

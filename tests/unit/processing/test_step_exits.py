@@ -190,7 +190,7 @@ def test_a_rejection_ends_well_and_says_why(desk: Desk, trained: Trained, tmp_pa
     assert (decision["status"], decision["approved"]) == ("Rejected", False)
     assert "roc_auc is 0.500 - it must be at least 0.600" in decision["reason"]
     assert desk.cloud.cloudwatch.values("ModelRejected") == {TYPE: 1.0}
-    assert "Rejected. " in (job.output("evaluation") / "report.html").read_text()
+    assert "Rejected: " in (job.output("evaluation") / "report.html").read_text()
 
 
 def test_the_order_and_files_in_which_scores_come_do_not_matter(desk: Desk, trained: Trained, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
 
 from rightpack.data_api import DataApi, StatementError, Target
 from rightpack.errors import ConflictError, PlatformError
@@ -75,3 +76,22 @@ def test_rows_come_from_all_pages_with_nulls_as_none() -> None:
 def test_more_statements_than_a_batch_holds_are_refused() -> None:
     with pytest.raises(ValueError, match="41 statements"):
         api(FakeRedshift([])).start(["x"] * 41, token="t")
+
+
+def test_an_answer_that_does_not_come_is_no_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lost(*_: Any, **__: Any) -> None:
+        raise ReadTimeoutError(endpoint_url="https://redshift-data")
+
+    client = FakeRedshift([])
+    monkeypatch.setattr(client, "describe_statement", lost)
+    with pytest.raises(PlatformError, match="s1: no answer"):
+        api(client).run(["a"], token="t")
+    monkeypatch.setattr(client, "execute_statement", lost)
+    with pytest.raises(PlatformError, match="t: no answer"):
+        api(client).run(["a"], token="t")
+
+
+@pytest.mark.parametrize("reason", ["FATAL: terminating connection due to administrator command", "cluster restarting"])
+def test_a_failure_that_says_nothing_about_the_statement_is_no_refusal(reason: str) -> None:
+    with pytest.raises(PlatformError, match="ended as FAILED"):
+        api(FakeRedshift([{"Status": "FAILED", "Error": reason}])).wait("s1")

@@ -244,3 +244,54 @@ def test_the_criteria_of_every_stage_can_be_applied() -> None:
         gate = Settings.load("dev", [read_toml(CONFIG_FOLDER / f"{stage}.toml") | {"stage": "dev"}]).gate
         assert gate.criteria
         assert decide(Evidence({}), gate).outcome is Outcome.REJECTED  # quality was not measured
+
+
+SAVES = Gate((Criterion("cost_saving", floor=0.0, certain=True),))
+
+
+def money(value: float, low: float, high: float) -> Evidence:
+    return Evidence({"cost_saving": Estimate(value, low, high)}, baseline="carton")
+
+
+@pytest.mark.parametrize(
+    ("evidence_", "outcome", "words"),
+    [
+        (
+            money(0.24, 0.2, 0.28),
+            Outcome.APPROVED,
+            "saves 0.24 per shipment against always using carton [0.20, 0.28]",
+        ),
+        (
+            money(-0.05, -0.12, 0.02),
+            Outcome.APPROVED,
+            "costs 0.05 per shipment more than always using carton [-0.02, 0.12], which chance may explain",
+        ),
+        (
+            money(-0.05, -0.08, -0.02),
+            Outcome.REJECTED,
+            "costs 0.05 per shipment more than always using carton [0.02, 0.08]",
+        ),
+    ],
+)
+def test_savings_are_told_in_money(evidence_: Evidence, outcome: Outcome, words: str) -> None:
+    verdict = decide(evidence_, SAVES)
+    assert verdict.outcome is outcome
+    assert verdict.checks[0].words == words
+
+
+def test_a_saving_that_must_be_larger_says_so() -> None:
+    found = decide(money(0.24, 0.2, 0.28), Gate((Criterion("cost_saving", floor=0.3),)))
+    assert found.outcome is Outcome.REJECTED
+    assert found.checks[0].words.endswith("it must save at least 0.30")
+
+
+def test_savings_that_nobody_could_measure_reject_nothing() -> None:
+    assert decide(Evidence({}), SAVES).outcome is Outcome.APPROVED
+
+
+def test_more_deviance_is_a_loss() -> None:
+    gate = Gate((Criterion("deviance", max_drop=0.02),))
+    worse = Evidence({"deviance": Estimate.exactly(0.5)}, {"deviance": Estimate(0.05, 0.03, 0.07)})
+    assert decide(worse, gate).outcome is Outcome.REJECTED
+    better = Evidence({"deviance": Estimate.exactly(0.5)}, {"deviance": Estimate(-0.05, -0.07, -0.03)})
+    assert decide(better, gate).outcome is Outcome.APPROVED

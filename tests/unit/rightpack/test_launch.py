@@ -78,6 +78,18 @@ def test_a_crash_between_start_and_record_is_healed_by_the_next_delivery(
     assert len(sagemaker.executions) == 1
 
 
+def test_the_joint_model_has_runs_and_a_group_of_its_own(
+    launcher: Launcher, s3: FakeS3, sagemaker: FakeSageMaker
+) -> None:
+    body = json.dumps({**TRIGGER, "package_type": "every-type"}).encode()
+    s3.put_object(Bucket=LAYOUT.data_bucket, Key=KEY, Body=body)
+    assert launcher.launch(SOURCE).state is RunState.LAUNCHED
+    (request,) = sagemaker.executions.values()
+    parameters = {one["Name"]: one["Value"] for one in request["PipelineParameters"]}
+    assert parameters["PackageType"] == "every-type"
+    assert parameters["ModelPackageGroupName"] == "rightpack-dev-every-type"
+
+
 def _killed(*_args: object, **_options: object) -> bool:
     raise KeyboardInterrupt
 

@@ -53,6 +53,8 @@ def test_package_types_come_in_order_of_protection() -> None:
         ({"package_types": {"tube": {}}}, "rank"),
         ({"package_types": {"tube": {"rank": 0}}}, "share a protection rank"),
         ({"package_types": {"Big Tube": {"rank": 9}}}, "not a usable name"),
+        ({"package_types": {"every-type": {"rank": 9}}}, "cannot be called 'every-type'"),
+        ({"damage_model": {"criteria": [{"metric": "deviance"}]}}, "'deviance' sets no bound"),
         ({"version": 2}, "version 2"),
         ({"gate": {"criteria": [{"metrik": "roc_auc"}]}}, r"gate.criteria\[0\].metrik"),
     ],
@@ -77,3 +79,29 @@ def test_merging_leaves_its_arguments_alone() -> None:
     base = {"a": {"b": 1}}
     assert merge(base, {"a": {"c": 2}}) == {"a": {"b": 1, "c": 2}}
     assert base == {"a": {"b": 1}}
+
+
+def test_targets_are_the_trained_types_and_the_joint_model() -> None:
+    assert BASE.targets == (*(t.name for t in BASE.trained_types), "every-type")
+    assert Settings.load("dev", [{"damage_model": {"enabled": False}}]).targets == BASE.targets[:-1]
+
+
+def test_each_target_has_criteria_of_its_own() -> None:
+    assert BASE.gate_of("carton") == BASE.gate
+    joint = BASE.gate_of("every-type")
+    assert joint.criteria == BASE.damage_model.criteria
+    assert joint.slicing == BASE.gate.slicing
+    assert "cost_saving" in {criterion.metric for criterion in joint.criteria}
+
+
+@pytest.mark.parametrize(
+    ("name", "layer", "words"),
+    [
+        ("every-type", {"damage_model": {"enabled": False}}, "damage_model.enabled = true"),
+        ("cushioned-carton", {}, "is not trained"),
+        ("every-tipe", {}, "No package type 'every-tipe'"),
+    ],
+)
+def test_what_is_not_trained_is_no_target(name: str, layer: dict[str, object], words: str) -> None:
+    with pytest.raises(SettingsError, match=words):
+        Settings.load("dev", [layer]).target(name)

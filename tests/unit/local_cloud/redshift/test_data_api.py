@@ -311,7 +311,7 @@ def test_closing_ends_what_is_running(host: FakeHost) -> None:
 
 
 def test_too_large_a_result_fails(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("local_cloud.redshift.work.MAX_RESULT_BYTES", 20)
+    monkeypatch.setattr("local_cloud.redshift.runner.MAX_RESULT_BYTES", 20)
     assert warehouse.submit("SELECT 'short'")["Status"] == "FINISHED"
     assert "exceeded size limit" in warehouse.error("SELECT 'much longer than before'")
 

@@ -21,13 +21,14 @@ def test_arithmetic_is_that_of_redshift(warehouse: Warehouse) -> None:
         {
             "7 / 2": 3,
             "-7 / 2": -3,
-            "7 / 2.0": 3.5,
+            "7 / 2.0": "3.5000",
             "7::FLOAT / 2": 3.5,
             "7 % 4": 3,
             "CAST(1.555 AS DECIMAL)": "2",
             "CAST('1.555' AS NUMERIC(10,2))": "1.56",
             "ROUND(2.345, 2)": "2.35",
             "TRUNC(2.789, 1)": "2.7",
+            "CEIL(2.1) + FLOOR(2.9)": "5",
         },
     )
 
@@ -61,6 +62,7 @@ def test_texts_are_those_of_redshift(warehouse: Warehouse) -> None:
             "CAST('abc' AS CHAR)": "a",
             "'abc'::VARCHAR(MAX)": "abc",
             "LEN('aé')": 2,
+            "'a' || CHR(66)": "aB",
             "OCTET_LENGTH('aé')": 3,
             "REGEXP_REPLACE('a-b-c', '-', '_')": "a_b_c",
             "'abc' SIMILAR TO 'a%(c|d)'": True,
@@ -118,6 +120,8 @@ def test_columns_are_named_as_on_redshift(warehouse: Warehouse) -> None:
 def test_listagg_has_no_separator_by_default(warehouse: Warehouse) -> None:
     warehouse.run("CREATE TABLE t (x VARCHAR(3))", "INSERT INTO t VALUES ('b'), ('a'), ('a')")
     assert warehouse.rows("SELECT LISTAGG(x) WITHIN GROUP (ORDER BY x) FROM t") == [("aab",)]
+    assert warehouse.rows("SELECT LISTAGG(x, CHR(10)) WITHIN GROUP (ORDER BY x) FROM t") == [("a\na\nb",)]
+    assert "separator" in warehouse.error("SELECT LISTAGG(x, x || ',') WITHIN GROUP (ORDER BY x) FROM t")
     assert warehouse.rows("SELECT LISTAGG(DISTINCT x, '|') WITHIN GROUP (ORDER BY x) FROM t") == [("a|b",)]
 
 

@@ -87,6 +87,34 @@ def test_feedback_becomes_labels_and_a_drop(deployed: Warehouse, objects: Memory
     assert {row["product_id"]: row["suitable"] for row in rows} == {"p1": 1, "p2": 0}
 
 
+def test_feedback_becomes_evidence_on_damage(deployed: Warehouse, objects: MemoryObjects, settings: Settings) -> None:
+    """Corrections replace, the newest test counts, other versions and later days do not, andons have no units."""
+    load(deployed, objects, sql.table_named("products", settings), [{"product_id": "p1"}, {"product_id": "p2"}])
+    early, late, after = (dt.datetime(2024, month, 1) for month in (1, 3, 4))  # noqa: DTZ001
+    events = [
+        ("f1", "p1", "carton", "return", 40, 3, early, 1),
+        ("f2", "p1", "carton", "review", 10, 1, late, 1),
+        ("f3", "p1", "carton", "lab_test", 5, 4, early, 1),
+        ("f4", "p1", "carton", "lab_test", 5, 1, late, 1),
+        ("f5", "p1", "carton", "return", 90, 90, early, 2),  # of a version that is not made
+        ("f6", "p1", "carton", "return", 90, 90, after, 1),  # nobody knows of it yet
+        ("f7", "p1", "carton", "andon", 0, 1, early, 1),
+        ("f8", "p2", "none", "return", 20, 2, early, 1),
+    ]
+    names = ("feedback_id", "product_id", "package_type", "source", "n_units", "n_bad", "observed_at")
+    feedback = [
+        {**dict(zip(names, event, strict=False)), "ingested_at": event[6], "package_type_version": event[7]}
+        for event in events
+    ]
+    corrected = {**feedback[0], "source": "retraction", "n_bad": 1, "ingested_at": late}
+    load(deployed, objects, sql.table_named("feedback", settings), [*feedback, corrected, feedback[7]])
+    found = deployed.rows(
+        "SELECT product_id, package_type, shipped, bad, tested, failed, recent_units, recent_bad "
+        f"FROM ({sql.damage_rows(DAY, settings)}) ORDER BY 1"
+    )
+    assert found == [("p1", "carton", 50, 2, 5, 1, 10, 1), ("p2", "none", 20, 2, 0, 0, 0, 0)]
+
+
 def test_products_are_replaced_by_key(deployed: Warehouse, objects: MemoryObjects, settings: Settings) -> None:
     table = sql.table_named("products", settings)
     load(deployed, objects, table, [{"product_id": "p1", "price": 1.0}, {"product_id": "p2", "price": 2.0}])
@@ -103,7 +131,7 @@ def test_products_are_dropped_for_inference(
     query = sql.inference_rows(mode, DAY, settings.features, schema=SCHEMA)
     assert deployed.run(sql.unload(query, f"s3://{BUCKET}/i/part_", ROLE))["ResultRows"] == 2
     names = [element["name"] for element in objects.json("i/part_manifest")["schema"]["elements"]]
-    assert names == ["product_id", *sql.scored_columns(settings.features)]
+    assert names == ["product_id", *sql.scored_columns(settings.features), "previous_type", "overrides"]
 
 
 @pytest.mark.parametrize("name", ["row_counts", "order_violations", "recommendation_mix"])

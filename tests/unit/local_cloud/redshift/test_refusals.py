@@ -28,6 +28,7 @@ NOT_ON_REDSHIFT = {
     "SELECT x, COUNT(*) FROM t": "GROUP BY",
     "CREATE TABLE c (x INTEGER CHECK (x > 0))": 'syntax error at or near "CHECK"',
     "CREATE TABLE c (x INTEGER[])": "syntax error",
+    "SHOW nothing_known": "unrecognized configuration parameter",
     "SELECT 1; SELECT 2": "multiple commands",
     "SELECT 'open": "unterminated quoted string",
 }
@@ -49,7 +50,7 @@ NOT_EMULATED = (
     "ALTER TABLE t APPEND FROM u",
     "MERGE INTO t USING u ON t.x = u.x REMOVE DUPLICATES",
     "CALL p()",
-    "SHOW search_path",
+    "SHOW TABLES FROM SCHEMA rightpack.public",
     "SET statement_timeout TO 1000",
     "EXPLAIN SELECT 1",
     "PREPARE p AS SELECT 1",

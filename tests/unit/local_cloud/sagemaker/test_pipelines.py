@@ -121,7 +121,7 @@ class TestApi:
 
     @pytest.mark.parametrize(
         "member",
-        [{"SelectiveExecutionConfig": {"SelectedSteps": [{"StepName": "a"}]}}, {"PipelineVersionAlias": "live"}],
+        [{"MlflowExperimentName": "a"}, {"PipelineVersionAlias": "live"}],
     )
     def test_starts_nobody_runs_here_are_refused(self, client: Client, member: dict[str, Any]) -> None:
         client.create([GOOD])
@@ -183,9 +183,8 @@ class TestDefinitions:
     @pytest.mark.parametrize(
         ("steps", "what"),
         [
-            ([step("Ask", {}, "Callback")], r"steps of type Callback \(step Ask\)"),
-            ([step("Tune", {}, "Tuning")], r"steps of type Tuning \(step Tune\)"),
-            ([GOOD, step("A", {}, "Fail", DependsOn=[{"Step": "Good", "Trigger": "Failed"}])], "with a trigger"),
+            ([step("Run", {}, "EMR")], r"steps of type EMR \(step Run\)"),
+            ([step("Each", {}, "ForEach")], r"steps of type ForEach \(step Each\)"),
         ],
     )
     def test_what_nobody_runs_here_is_refused_by_the_name_of_the_step(

@@ -276,7 +276,6 @@ def test_jobs_are_listed_by_name_status_and_page(client: Client) -> None:
     assert "NextToken" not in rest
 
 
-CLUSTER = {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 1}
 FEATURE_STORE = {"OutputName": "d", "FeatureStoreOutput": {"FeatureGroupName": "x"}}
 
 
@@ -287,7 +286,6 @@ def changed(item: dict[str, Any], part: str, **members: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("change", "what"),
     [
-        ({"ProcessingResources": {"ClusterConfig": CLUSTER}}, "several instances"),
         ({"ProcessingInputs": [{"InputName": "d", "DatasetDefinition": {}}]}, "input d that is not an S3Input"),
         (
             {"ProcessingInputs": [changed(source("d", "s3://b/k"), "S3Input", S3DataType="ManifestFile")]},

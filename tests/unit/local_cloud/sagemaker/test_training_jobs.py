@@ -165,10 +165,15 @@ def test_a_job_whose_worker_breaks_fails_as_an_internal_error(
 @pytest.mark.parametrize(
     ("change", "what"),
     [
-        ({"CheckpointConfig": {"S3Uri": "s3://b/k"}}, "checkpoints"),
+        ({"CheckpointConfig": {"S3Uri": "s3://b/k", "LocalPath": "/checkpoints"}}, "CheckpointConfig.LocalPath"),
         (
-            {"ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 1}},
-            "several instances",
+            {
+                "ResourceConfig": {
+                    "VolumeSizeInGB": 1,
+                    "InstanceGroups": [{"InstanceType": "ml.m5.large", "InstanceCount": 2, "InstanceGroupName": "a"}],
+                }
+            },
+            "ResourceConfig.InstanceGroups",
         ),
         ({"InputDataConfig": [channel("train", "s3://b/k", InputMode="Pipe")]}, r"pipe mode \(channel train\)"),
         ({"OutputDataConfig": {"S3OutputPath": "s3://b/k", "CompressionType": "NONE"}}, "uncompressed model output"),

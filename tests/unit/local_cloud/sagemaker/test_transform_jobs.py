@@ -229,8 +229,7 @@ def test_an_unknown_model_is_refused(client: Client) -> None:
 @pytest.mark.parametrize(
     ("change", "what"),
     [
-        ({"DataProcessing": {"JoinSource": "Input"}}, "JoinSource Input"),
-        ({"DataProcessing": {"InputFilter": "$[1:]"}}, "InputFilter and OutputFilter"),
+        ({"DataCaptureConfig": {"DestinationS3Uri": "s3://b/k"}}, "data capture"),
         ({"split": "RecordIO"}, "SplitType RecordIO"),
     ],
 )

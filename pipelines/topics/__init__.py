@@ -1,0 +1,1 @@
+"""The pipeline that learns the topics of product texts."""

@@ -1,0 +1,85 @@
+"""Hyperparameters of a layer, as the platform hands them to a training job: a JSON object of texts."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Self
+
+from rightpack.errors import SettingsError
+
+FILE = "hyperparameters.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a layer is learned.
+
+    Attributes:
+        topics: at most so many topics of one parent.
+        dimensions: of the words' coordinates.
+        reduced: of the points that are clustered.
+        threshold: radius of BIRCH's balls, between points at length 1.
+        keywords: per topic.
+        least_count: a word in fewer texts is not learned.
+        least_texts: a topic of the layer before with fewer texts is left whole.
+        most_texts: learn from at most so many texts (every n-th); all of them are assigned.
+        largest_share: a topic with more of all texts is over-general.
+        folds: of the cross-validation that measures the loss; 0 measures nothing.
+    """
+
+    topics: int = 24
+    dimensions: int = 32
+    reduced: int = 12
+    threshold: float = 0.5
+    keywords: int = 10
+    least_count: int = 5
+    least_texts: int = 100
+    most_texts: int = 50_000
+    largest_share: float = 0.15
+    folds: int = 3
+
+    def __post_init__(self) -> None:
+        """SettingsError names what is out of range."""
+        for name in ("topics", "dimensions", "reduced", "keywords", "least_count", "least_texts", "most_texts"):
+            if getattr(self, name) < 1:
+                raise SettingsError(f"Hyperparameter {name} must be at least 1, not {getattr(self, name)}.")
+        if not self.threshold > 0 or not 0 < self.largest_share <= 1 or self.folds < 0 or self.folds == 1:
+            raise SettingsError("Hyperparameters: threshold > 0, 0 < largest_share <= 1, folds 0 or at least 2.")
+
+    @classmethod
+    def of(cls, given: Mapping[str, str]) -> Self:
+        """Read texts; SettingsError names one that is unknown or no number. Names may have hyphens."""
+        kinds = {f.name: type(f.default) for f in fields(cls)}
+        values = {}
+        for key, text in given.items():
+            name = key.replace("-", "_")
+            if name not in kinds:
+                near = difflib.get_close_matches(name, kinds, n=1)
+                hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(kinds)}"
+                raise SettingsError(f"Hyperparameter {key!r} is not known; {hint}")
+            values[name] = _number(kinds[name], text, key)
+        return cls(**values)  # type: ignore[arg-type]  # every field is an int or a float
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read `hyperparameters.json`; the defaults where there is none."""
+        path = folder / FILE
+        if not path.is_file():
+            return cls()
+        try:
+            given = json.loads(path.read_text())
+        except ValueError as error:
+            raise SettingsError(f"{FILE} is not JSON: {error}") from error
+        # the service and its tuning jobs add names of their own, and the SDK quotes what it sends
+        return cls.of({k: str(v).strip('"') for k, v in given.items() if not k.startswith(("_", "sagemaker_"))})
+
+
+def _number(kind: type, text: str, name: str) -> float:
+    try:
+        return float(kind(float(text))) if kind is float else int(kind(float(text)))
+    except ValueError as error:
+        raise SettingsError(f"Hyperparameter {name!r} must be a number, not {text!r}.") from error
