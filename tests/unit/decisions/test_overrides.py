@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from processing.decisions import Overrides
-from rightpack.errors import DataError
+from rightpack.errors import DataError, SettingsError
 from rightpack.overrides import Kind, Override
 
 IDS = pa.array(["a", "b", "c"])
@@ -72,3 +72,19 @@ def test_no_override_is_no_override():
     found = Overrides.none(2, 3)
     assert np.array_equal(found.forced, [-1, -1])
     assert not found.forbidden.any()
+
+
+@pytest.mark.parametrize("why", ["", "  ", "a|b", "two\nlines", "x" * 201])
+def test_a_reason_that_does_not_fit_on_a_line_is_refused(why):
+    with pytest.raises(SettingsError):
+        Override("a", "box", Kind.FORCE, why)
+
+
+@pytest.mark.parametrize("line", ["force|box", "press|box||why", "force|box|tomorrow|why", "force|box||"])
+def test_a_line_of_a_drop_that_is_no_override_names_product_and_line(line):
+    with pytest.raises(DataError, match="of product 'a' cannot be read"):
+        Override.parse("a", line)
+
+
+def test_a_line_of_a_drop_is_read_with_its_last_day():
+    assert Override.parse("a", "forbid|box|2026-09-14|edges") == Override("a", "box", Kind.FORBID, "edges", TODAY)

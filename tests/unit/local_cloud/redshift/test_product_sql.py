@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from rightpack import warehouse as sql
+from rightpack.overrides import Kind, Override
 from rightpack.settings import Settings
 from tests.unit.local_cloud.redshift.conftest import BUCKET, MemoryObjects, Warehouse
 
@@ -138,3 +139,57 @@ def test_products_are_dropped_for_inference(
 def test_the_questions_of_the_command_line_have_answers(deployed: Warehouse, name: str) -> None:
     for statement in sql.statements(name, schema=SCHEMA):
         deployed.rows(statement)
+
+
+def decided(product: str, kind: Kind, name: str = "carton", expires: dt.date | None = None) -> str:
+    override = Override(product, name, kind, "it's heavy; truly", expires)
+    return sql.add_override(override, schema=SCHEMA, decided_by="arn:aws:iam::123456789012:user/packer")
+
+
+def dropped(deployed: Warehouse, settings: Settings, mode: str) -> dict[str, str | None]:
+    """Products of an inference drop, with what it says of overrides."""
+    query = sql.inference_rows(mode, DAY, settings.features, schema=SCHEMA)
+    return dict(deployed.rows(f"SELECT product_id, overrides FROM ({query}) AS dropped ORDER BY 1"))
+
+
+def recommended(deployed: Warehouse, product: str, rule: str, decided_at: str) -> None:
+    deployed.run(
+        "INSERT INTO packaging.packaging_recommendations (product_id, package_type, est_grams, rule, reason, run_id,"
+        f" business_date, decided_at) VALUES ('{product}', 'none', 0, '{rule}', 'r', 'run', '{decided_at}',"
+        f" '{decided_at}')"
+    )
+
+
+def test_what_people_decide_travels_in_the_drop_until_it_expires_or_is_lifted(
+    deployed: Warehouse, objects: MemoryObjects, settings: Settings
+) -> None:
+    load(
+        deployed, objects, sql.table_named("products", settings), [{"product_id": p} for p in ("p1", "p2", "p3", "p4")]
+    )
+    deployed.run(decided("p1", Kind.FORCE))
+    deployed.run(decided("p1", Kind.FORBID, "none", DAY))
+    deployed.run(decided("p2", Kind.FORCE, expires=DAY - dt.timedelta(1)))
+    deployed.run(decided("p3", Kind.FORCE))
+    deployed.run(decided("p3", Kind.LIFT))
+    found = dropped(deployed, settings, "monthly")
+    assert found["p1"] == "force|carton||it's heavy; truly\nforbid|none|2024-03-01|it's heavy; truly"
+    assert [found[p] for p in ("p2", "p3", "p4")] == [None, None, None]
+
+
+def test_nothing_is_filed_for_a_product_that_is_not_there(deployed: Warehouse) -> None:
+    deployed.run(decided("absent", Kind.FORCE))
+    assert deployed.rows("SELECT * FROM packaging.packaging_overrides") == []
+    assert deployed.rows(sql.known_product("absent", schema=SCHEMA)) == []
+
+
+def test_a_daily_drop_takes_products_about_which_people_have_decided_otherwise(
+    deployed: Warehouse, objects: MemoryObjects, settings: Settings
+) -> None:
+    load(
+        deployed, objects, sql.table_named("products", settings), [{"product_id": p} for p in ("p1", "p2", "p3", "p4")]
+    )
+    recommended(deployed, "p1", "expected-cost", "2024-02-29")
+    recommended(deployed, "p2", "expected-cost", "2024-02-29")
+    recommended(deployed, "p3", "override-force", "2024-02-29")
+    deployed.run(decided("p2", Kind.FORBID))
+    assert set(dropped(deployed, settings, "daily")) == {"p2", "p3", "p4"}, "decided on, taken back, new"
