@@ -211,6 +211,7 @@ def derive_labels(package_type: str, as_of: dt.date, settings: Settings) -> list
         schema=identifier(settings.warehouse.schema),
         package_type=quoted(package_type),
         as_of=quoted(as_of),
+        received=_received(as_of, settings.warehouse.schema),
         derived=", ".join(quoted(source) for source in DERIVED_SOURCES),
         unbounded=quoted(UNBOUNDED),
         **_rule(labels),
@@ -251,7 +252,8 @@ def training_rows(
     columns, versions = (", ".join(f"{t}.{identifier(name)}" for name in features.raw) for t in "pv")
     days = quoted((labels or Labels()).recent_days)
     parts = {"schema": identifier(schema), "columns": columns, "version_columns": versions, "recent_days": days}
-    return statements("training_rows", **parts, package_type=quoted(package_type), as_of=quoted(as_of))[0]
+    parts |= {"package_type": quoted(package_type), "as_of": quoted(as_of)}
+    return statements("training_rows", **parts, received=_received(as_of, schema, package_type))[0]
 
 
 def damage_rows(as_of: dt.date, settings: Settings) -> str:
@@ -268,7 +270,15 @@ def damage_rows(as_of: dt.date, settings: Settings) -> str:
         plain_columns=", ".join(columns),
         recent_days=quoted(settings.labels.recent_days),
         as_of=quoted(as_of),
+        received=_received(as_of, settings.warehouse.schema),
     )[0]
+
+
+def _received(as_of: dt.date, schema: str, package_type: str | None = None) -> str:
+    """Subquery for every version of the feedback known at the end of `as_of`; `place` is 1 for the one that counts."""
+    condition = "" if package_type is None else f" AND package_type = {quoted(package_type)}"
+    parts = {"schema": identifier(schema), "as_of": quoted(as_of), "condition": condition}
+    return Template(_template("received")).substitute(parts)
 
 
 def inference_rows(mode: str, as_of: dt.date, features: Features, *, schema: str) -> str:

@@ -19,20 +19,15 @@ LEFT JOIN (
            SUM(CASE WHEN late = 1 THEN n_units ELSE 0 END) AS recent_units,
            SUM(CASE WHEN late = 1 THEN n_bad ELSE 0 END) AS recent_bad
     FROM (
-        SELECT product_id, n_units, n_bad, NVL(package_type_version, 1) AS version,
-               CASE WHEN observed_at >= DATEADD(day, 1 - ${recent_days}, CAST(${as_of} AS DATE)) THEN 1 ELSE 0 END
-                   AS late,
-               NVL(FIRST_VALUE(CASE WHEN source <> 'retraction' THEN source END) IGNORE NULLS OVER
-                       (PARTITION BY feedback_id ORDER BY ingested_at DESC, n_bad, n_units
-                        ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING), source) AS kind,
-               ROW_NUMBER() OVER (PARTITION BY feedback_id ORDER BY ingested_at DESC, n_bad, n_units) AS place
-        FROM ${schema}.packaging_feedback
-        WHERE package_type = ${package_type}
-          AND ingested_at < DATEADD(day, 1, CAST(${as_of} AS DATE))
-          AND observed_at < DATEADD(day, 1, CAST(${as_of} AS DATE))
-    ) received
-    JOIN ${schema}.package_types made ON made.package_type = ${package_type} AND made.version = received.version
-    WHERE place = 1 AND kind NOT IN ('lab_test', 'andon')
+        SELECT r.product_id, r.n_units, r.n_bad,
+               CASE WHEN r.observed_at >= DATEADD(day, 1 - ${recent_days}, CAST(${as_of} AS DATE)) THEN 1 ELSE 0 END
+                   AS late
+        FROM (
+${received}
+        ) r
+        JOIN ${schema}.package_types made ON made.package_type = ${package_type} AND made.version = r.version
+        WHERE r.place = 1 AND r.kind NOT IN ('lab_test', 'andon')
+    ) shipments
     GROUP BY product_id
 ) e ON e.product_id = l.product_id
 WHERE l.package_type = ${package_type} AND l.observed_at < DATEADD(day, 1, CAST(${as_of} AS DATE))

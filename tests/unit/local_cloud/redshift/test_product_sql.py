@@ -108,12 +108,17 @@ def test_feedback_becomes_evidence_on_damage(deployed: Warehouse, objects: Memor
         for event in events
     ]
     corrected = {**feedback[0], "source": "retraction", "n_bad": 1, "ingested_at": late}
-    load(deployed, objects, sql.table_named("feedback", settings), [*feedback, corrected, feedback[7]])
+    # what was filed as a return turned out to be a test: no shipment, although "return" comes after "lab_test"
+    mistaken = [
+        {**feedback[7], "feedback_id": "f9", "n_units": 5, "source": source} for source in ("return", "lab_test")
+    ]
+    mistaken[1] |= {"ingested_at": late}
+    load(deployed, objects, sql.table_named("feedback", settings), [*feedback, corrected, feedback[7], *mistaken])
     found = deployed.rows(
         "SELECT product_id, package_type, shipped, bad, tested, failed, recent_units, recent_bad "
         f"FROM ({sql.damage_rows(DAY, settings)}) ORDER BY 1"
     )
-    assert found == [("p1", "carton", 50, 2, 5, 1, 10, 1), ("p2", "none", 20, 2, 0, 0, 0, 0)]
+    assert found == [("p1", "carton", 50, 2, 5, 1, 10, 1), ("p2", "none", 20, 2, 5, 2, 0, 0)]
 
 
 def test_products_are_replaced_by_key(deployed: Warehouse, objects: MemoryObjects, settings: Settings) -> None:
