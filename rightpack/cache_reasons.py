@@ -18,7 +18,7 @@ from rightpack.errors import SettingsError
 
 Json = dict[str, Any]
 LOOK_BACK: Final = 50  #: earlier executions that are looked at
-_TRIAL: Final = (
+TRIAL: Final = (  # of a tuning job, what counts in a definition of its trials
     "AlgorithmSpecification",
     "HyperParameterRanges",
     "InputDataConfig",
@@ -115,7 +115,7 @@ def differences(step_type: str, before: Mapping[str, Any], now: Mapping[str, Any
 
 
 def _trial(definition: Mapping[str, Any]) -> Json:
-    return {name: definition[name] for name in _TRIAL if name in definition}
+    return {name: definition[name] for name in TRIAL if name in definition}
 
 
 def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:

@@ -10,37 +10,10 @@ from dataclasses import dataclass
 from local_cloud.sagemaker.checks import SETTINGS
 from local_cloud.sagemaker.errors import invalid
 from local_cloud.wire import Json
-from rightpack.cache_reasons import seconds_of
+from rightpack.cache_reasons import KEYS, TRIAL, seconds_of
 
-_CHECK = (
-    "AppSpecification",
-    "Environment",
-    "ProcessingInputs",
-    *(name for name in SETTINGS if name != "FailOnViolation"),
-)
-_KEYS = {  # "Default cache key attributes by pipeline step type"; never outputs, instances or roles
-    "Processing": ("AppSpecification", "Environment", "ProcessingInputs"),
-    "Training": (
-        "AlgorithmSpecification",
-        "CheckpointConfig",
-        "DebugHookConfig",
-        "DebugRuleConfigurations",
-        "Environment",
-        "HyperParameters",
-        "InputDataConfig",
-    ),
-    "Transform": ("DataProcessing", "Environment", "ModelName", "TransformInput"),
-    "Tuning": ("HyperParameterTuningJobConfig", "TrainingJobDefinition", "TrainingJobDefinitions"),
-    "QualityCheck": _CHECK,
-    "ClarifyCheck": _CHECK,
-}
-_TRIAL = (
-    "AlgorithmSpecification",
-    "HyperParameterRanges",
-    "InputDataConfig",
-    "StaticHyperParameters",
-    "TuningObjective",
-)
+_CHECK = (*KEYS["Processing"], *(name for name in SETTINGS if name != "FailOnViolation"))
+_KEYS = {**KEYS, "QualityCheck": _CHECK, "ClarifyCheck": _CHECK}  # never outputs, instances or roles
 
 
 def duration(text: str) -> int:
@@ -101,4 +74,4 @@ def _kept(step_type: str, request: Json) -> Json:
 
 
 def _trial(definition: Json) -> Json:
-    return {name: definition.get(name) for name in _TRIAL}
+    return {name: definition.get(name) for name in TRIAL}
