@@ -20,9 +20,8 @@ def transport(settings: Settings, layout: Layout, client: Callable[[str], Any]) 
     Raises:
         SettingsError: there is no such transport.
     """
-    warehouse = settings.warehouse
-    target = Target(warehouse.workgroup or layout.workgroup, warehouse.database)
-    match warehouse.transport:
+    target = Target.of(settings.warehouse, layout)
+    match settings.warehouse.transport:
         case "data-api":
             return DataApi(client("redshift-data"), target)
         case "redshift-connector":

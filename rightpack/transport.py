@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from rightpack.errors import ConflictError, DataError
+from rightpack.layout import Layout
+from rightpack.settings import Warehouse
 
 
 class StatementError(DataError):
@@ -23,6 +25,11 @@ class Target:
 
     workgroup: str
     database: str
+
+    @classmethod
+    def of(cls, warehouse: Warehouse, layout: Layout) -> Self:
+        """The warehouse of the settings; the workgroup's name defaults to the stage's own."""
+        return cls(warehouse.workgroup or layout.workgroup, warehouse.database)
 
 
 class Transport(Protocol):

@@ -28,8 +28,7 @@ def handler(event: dict[str, Any], context: Context) -> dict[str, Any]:
         return tell_failure(event["detail"])
     layout, client = environment.layout(), environment.client
     settings = Settings.load(layout.stage, [event.get("settings", {})])
-    warehouse = settings.warehouse
-    data_api = DataApi(client("redshift-data"), Target(warehouse.workgroup or layout.workgroup, warehouse.database))
+    data_api = DataApi(client("redshift-data"), Target.of(settings.warehouse, layout))
     maker = DropMaker(client("s3"), data_api, layout)
     requests = requests_for(event, settings, unique=context.aws_request_id[:8], today=environment.now().date())
     started = {request.prefix: maker.start(request, settings) for request in requests}

@@ -18,6 +18,7 @@ from rightpack.cli.config import Chosen, Files, Json, Sets, StageName
 from rightpack.cli.embedded import PROJECT, embedded_cloud
 from rightpack.cli.stage import Stage
 from rightpack.errors import SettingsError
+from rightpack.transport import Target
 
 
 def up(
@@ -122,11 +123,9 @@ def sql(
     import awswrangler
 
     connected = Stage.connect(stage)
-    warehouse = connected.settings.warehouse
+    target = Target.of(connected.settings.warehouse, connected.layout)
     connection = awswrangler.data_api.redshift.connect(
-        workgroup_name=warehouse.workgroup or connected.layout.workgroup,
-        database=warehouse.database,
-        boto3_session=connected.session,
+        workgroup_name=target.workgroup, database=target.database, boto3_session=connected.session
     )
     frame = awswrangler.data_api.redshift.read_sql_query(query, con=connection)
     if csv:

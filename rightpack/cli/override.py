@@ -27,10 +27,9 @@ def override(
 ) -> None:
     """Decide about one product by hand; the next inference obeys."""
     connected = Stage.connect(stage)
-    settings = connected.settings
-    name = settings.package_type(package_type).name
+    name = connected.settings.package_type(package_type).name
     decided = Override(product, name, kind, why, None if until is None else until.date())
-    schema = settings.warehouse.schema
+    schema = connected.schema
     if not connected.data_api.rows(known_product(product, schema=schema)):
         raise SettingsError(f"The warehouse has no product {product!r}; nothing was changed.")
     who = connected.client("sts").get_caller_identity()["Arn"]

@@ -44,9 +44,7 @@ class Stage:
     @property
     def data_api(self) -> DataApi:
         """The warehouse."""
-        warehouse = self.settings.warehouse
-        target = Target(warehouse.workgroup or self.layout.workgroup, warehouse.database)
-        return DataApi(self.client("redshift-data"), target)
+        return DataApi(self.client("redshift-data"), Target.of(self.settings.warehouse, self.layout))
 
     @property
     def ledger(self) -> Ledger:
