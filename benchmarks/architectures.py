@@ -18,10 +18,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import pyarrow as pa
 
 from benchmarks.decisions.goals import Mean
-from benchmarks.decisions.labels import suitable
+from benchmarks.decisions.labels import training_table
 from benchmarks.decisions.shop import Shop
 from processing.decisions.arrays import Floats
 from processing.features.raw import RawColumns
@@ -50,23 +49,16 @@ def contest(shop: Shop, seed: int, labelled: int, architecture: str) -> Found:
     """Learn from the first `labelled` products, judge on the second half of the shop."""
     settings = Settings.load("dev", [{"training": {"threads": 1, "architecture": architecture}}])
     known, asked = shop.take(slice(0, labelled)), shop.take(slice(len(shop) // 2, len(shop)))
-    labels = suitable(known.counts, settings.labels)
     began = time.perf_counter()
     chances = np.ones(asked.damage.shape)
     for place, package in enumerate(shop.types):
         if package.trained:
-            scorer = train(_table(known.table, labels[:, place]), package.name, settings)
+            scorer = train(training_table(known, place, settings.labels), package.name, settings)
             chances[:, place] = scorer.score(RawColumns(asked.table, "the unseen products"))
     seconds = time.perf_counter() - began
     by_type = _ranking(asked, chances, settings)
     cost, damage = _decided(asked, chances, settings)
     return Found(seed, architecture, float(np.mean(list(by_type.values()))), cost, damage, seconds, by_type)
-
-
-def _table(products: pa.Table, labels: Floats) -> pa.Table:
-    rows = ~np.isnan(labels)
-    table = products.filter(pa.array(rows)).append_column("suitable", pa.array(labels[rows].astype(np.int8)))
-    return table.append_column("weight", pa.array(np.ones(int(rows.sum()))))
 
 
 def _ranking(asked: Shop, chances: Floats, settings: Settings) -> dict[str, float]:

@@ -19,6 +19,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from benchmarks.decisions.goals import Mean
 from benchmarks.decisions.labels import training_table
 from benchmarks.decisions.shop import Shop
 from processing.features.raw import RawColumns
@@ -35,7 +36,6 @@ from rightpack.settings import Settings
 CATALOGUE: Final = 40_000
 LABELLED: Final = (3_000, 15_000)
 ASKED: Final = 5_000
-STUDENT: Final = {4: 2.776, 3: 3.182, 2: 4.303, 1: 12.706}  # two-sided 95 %, by degrees of freedom
 LAYERS: Final = 3
 
 
@@ -196,10 +196,9 @@ def _of(runs: Sequence[Mapping[str, Any]], size: int) -> Callable[[str], Any]:
 
 def _figures(values: Any, base: Any) -> dict[str, Any]:
     gains = values - base
-    spread = STUDENT.get(len(gains) - 1, 1.96) * gains.std(ddof=1) / np.sqrt(len(gains)) if len(gains) > 1 else 0.0
-    gain = float(gains.mean())
-    interval = [round(gain - spread, 5), round(gain + spread, 5)]
-    return {"roc_auc": round(float(values.mean()), 5), "gain": round(gain, 5), "interval": interval}
+    gain = Mean.of(gains)
+    interval = [round(gain.low, 5), round(gain.high, 5)]
+    return {"roc_auc": round(float(values.mean()), 5), "gain": round(gain.mean, 5), "interval": interval}
 
 
 def _say(text: str) -> None:
