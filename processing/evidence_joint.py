@@ -45,7 +45,7 @@ class HeldOut:
     @classmethod
     def of(cls, labels: pa.Table, validation: pa.Table, settings: Settings) -> HeldOut:
         """Bring the evidence into the order of the scored products."""
-        names = [t.name for t in sorted(settings.package_types, key=lambda t: t.rank)]
+        names = [t.name for t in settings.by_protection]
         return cls(validation, Counts.of(labels, validation[ROW].combine_chunks(), names), settings)
 
     @cached_property
@@ -82,20 +82,14 @@ class HeldOut:
     def savings(self, believer: Believer) -> Savings:
         """What deciding by it saves each product: by its own word, and by how much tests say more (NaN: no test)."""
         offer = Offer.of(products_of(self.table), self.types, damage=believer.rates, cost=damage_cost(self.settings))
-        policy = replace(
-            Policy.of(self.settings.recommendation),
-            caution=believer.caution,
-            damage_budget=None,
-            least_gain=0.0,
-            change_share=1.0,
-        )
+        policy = replace(Policy.of(self.settings.recommendation).unguarded, caution=believer.caution)
         evidence = Evidence.of_tests(self.counts.tested, self.counts.failed, SEVERITY)
         return savings(offer, decide(offer, policy).chosen, baseline_types(offer, policy), evidence)
 
     @property
     def types(self) -> tuple[PackageType, ...]:
         """All package types, from least to most protective."""
-        return tuple(sorted(self.settings.package_types, key=lambda t: t.rank))
+        return self.settings.by_protection
 
     @staticmethod
     def _at(reports: Reports, rates: Floats) -> Floats:

@@ -13,12 +13,14 @@ from processing.artefact import Entry
 from processing.columns import PREVIOUS, PRODUCT
 from processing.decisions import Decisions, Offer, Overrides, Policy, Rule, reasons
 from processing.decisions.arrays import Flags, Floats
-from processing.decisions.reading import products_of
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Products (ids, dimensions), their scores, the models behind them, and what was decided; all of one length."""
+    """Products, their scores, the models behind them, and what was decided; all of one length.
+
+    `unknown` marks products whose fit could not be judged in full.
+    """
 
     products: pa.Table
     scores: pa.Table
@@ -27,6 +29,7 @@ class Rows:
     decisions: Decisions
     policy: Policy
     overrides: Overrides
+    unknown: Flags
 
     def __len__(self) -> int:
         """Number of products."""
@@ -43,17 +46,13 @@ class Rows:
             self.decisions.take(these),
             self.policy,
             self.overrides,
+            self.unknown[these],
         )
 
     @property
     def names(self) -> list[str]:
         """Package types from least to most protective."""
         return [t.name for t in self.offer.types]
-
-    @property
-    def unknown(self) -> Flags:
-        """Products whose fit could not be judged in full."""
-        return products_of(self.products).unknown
 
 
 def predictions(rows: Rows) -> pa.Table:

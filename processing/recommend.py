@@ -16,14 +16,15 @@ import pyarrow as pa
 from processing import tables
 from processing.artefact import Entry, joint_policy, read_index
 from processing.columns import DAMAGE, DECIDED, LIQUID, MASS, PRICE, PRODUCT, SIDES
-from processing.decisions import DamageCost, Decisions, Offer, Overrides, Policy, decide, violations
-from processing.decisions.arrays import Floats, Indices
+from processing.decisions import Decisions, Offer, Overrides, Policy, decide, violations
+from processing.decisions.arrays import Flags, Floats, Indices
 from processing.decisions.reading import overrides_of, previous_of, products_of
 from processing.job import Job, Record, manifest_of, run_step
 from processing.joining import aligned
 from processing.outcomes import Rows, predictions, recommendations
 from processing.reports.inference import inference_page
 from processing.summary import summarise
+from processing.worth import damage_cost
 from rightpack.errors import InternalError
 from rightpack.manifest import COPY_MANIFEST, FileEntry, write_files
 from rightpack.packaging import EVERY_TYPE
@@ -44,17 +45,16 @@ class Scored:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What is decided about: the offer, the policy, what products have so far, and what people said."""
+    """What is decided about: the offer, the policy, what products have so far, and what people said.
+
+    `unknown` marks products whose fit could not be judged in full.
+    """
 
     offer: Offer
     policy: Policy
     previous: Indices
     overrides: Overrides
-
-    @property
-    def names(self) -> list[str]:
-        """Package types from least to most protective."""
-        return [t.name for t in self.offer.types]
+    unknown: Flags
 
     def decide(self) -> Decisions:
         """Pick one type per product."""
@@ -68,14 +68,16 @@ def run(job: Job) -> None:
     profile = json.loads((job.input("profile") / "profile.json").read_text())
     scored = _read(job, record)
     case = _case(scored, settings, joint_policy(job.input("bundle"), scored.models), profile["business_date"])
-    _check_order(case.offer)
-    decisions = case.decide()
-    rows = Rows(scored.products, scored.scores, scored.models, case.offer, decisions, case.policy, case.overrides)
+    fallen = _disorder(case.offer)
+    if fallen:
+        raise InternalError(f"{fallen} estimates get worse as protection rises; this run must not be loaded.")
+    judged = (case.offer, case.decide(), case.policy, case.overrides, case.unknown)
+    rows = Rows(scored.products, scored.scores, scored.models, *judged)
     writers = {"predictions": predictions, "recommendations": recommendations}
     for name, table in writers.items():
         record.wrote(name, job.output(name), _write(job.output(name), job.output_uri(name), rows, table))
     found = summarise(rows, case.previous, settings)
-    _report(job, {**found, **_origin(profile, scored)}, record)
+    _report(job, {**found, **_origin(profile, scored), "order_violations": fallen}, record)
 
 
 def _read(job: Job, record: Record) -> Scored:
@@ -94,18 +96,20 @@ def _read(job: Job, record: Record) -> Scored:
 
 def _case(scored: Scored, settings: Settings, joint: dict[str, Any], today: str) -> Case:
     """Everything that decides; `joint` is how far the model of all types is to be trusted, empty without one."""
-    rule, types = settings.recommendation, sorted(settings.package_types, key=lambda t: t.rank)
+    types, products = settings.by_protection, products_of(scored.products)
     names = [t.name for t in types]
     offer = Offer.of(
-        products_of(scored.products),
+        products,
         types,
         damage=_columns(scored.scores, [DAMAGE + name for name in names]),
         suitability=_columns(scored.scores, names),
-        cost=DamageCost(rule.damage_cost_cap, rule.damage_cost_fixed, settings.labels.damage_limit),
+        cost=damage_cost(settings),
     )
-    policy = replace(Policy.of(rule), **{key: joint[key] for key in ("caution", "trusted") if key in joint})
+    policy = replace(
+        Policy.of(settings.recommendation), **{key: joint[key] for key in ("caution", "trusted") if key in joint}
+    )
     overrides = overrides_of(scored.products, names, dt.date.fromisoformat(today))
-    return Case(offer, policy, previous_of(scored.products, names), overrides)
+    return Case(offer, policy, previous_of(scored.products, names), overrides, products.unknown)
 
 
 def _columns(scores: pa.Table, names: list[str]) -> Floats | None:
@@ -119,11 +123,10 @@ def _columns(scores: pa.Table, names: list[str]) -> Floats | None:
     return np.stack(columns, axis=1)
 
 
-def _check_order(offer: Offer) -> None:
-    fallen = violations(offer.suitability[:, ~np.isnan(offer.suitability).any(axis=0)])
-    fallen += violations(-offer.damage[:, offer.modelled])
-    if fallen:
-        raise InternalError(f"{fallen} estimates get worse as protection rises; this run must not be loaded.")
+def _disorder(offer: Offer) -> int:
+    """How often an estimate gets worse from one type to the next more protective one."""
+    suitability = offer.suitability[:, ~np.isnan(offer.suitability).any(axis=0)]
+    return violations(suitability) + violations(-offer.damage[:, offer.modelled])
 
 
 def _write(folder: Path, uri: str, rows: Rows, table: Callable[[Rows], pa.Table]) -> int:

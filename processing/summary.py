@@ -31,7 +31,6 @@ def summarise(rows: Rows, previous: Indices, settings: Settings) -> dict[str, An
             "overridden": int((decisions.notes >= 0).sum()),
             "products_of_unknown_fit": int(rows.unknown.sum()),
         },
-        "order_violations": 0,  # a run with any has ended before
         "mix": _counts(decisions.chosen, rows.names),
         "mix_before": _counts(previous[previous >= 0], rows.names),
         "moves": _moves(rows, previous),

@@ -28,7 +28,7 @@ def train_joint(table: pa.Table, settings: Settings) -> DamageScorer:
     DataError where there is too little to learn from.
     """
     _refuse_poor(table, settings.training.minimum_rows)
-    types = tuple(sorted(settings.package_types, key=lambda t: t.rank))
+    types = settings.by_protection
     recipe = _recipe(settings)
     products = table.take(pa.array(first_rows(table)))
     lesson = Lesson.of(

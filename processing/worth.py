@@ -34,7 +34,7 @@ def saved_by(
     """
     if package_type == settings.recommendation.baseline:
         return {}
-    types = sorted(settings.package_types, key=lambda t: t.rank)
+    types = settings.by_protection
     offer = Offer.of(products_of(validation), types, cost=damage_cost(settings))
     place = next(index for index, t in enumerate(types) if t.name == package_type)
     spared = chosen_values(offer.pack_cost, baseline_types(offer, Policy.of(settings.recommendation)))

@@ -36,7 +36,7 @@ def frontier(
 
     Nothing is kept from an earlier run and nothing overridden, so that points differ by the policy alone.
     """
-    free = replace(policy, damage_budget=None, least_gain=0.0, change_share=1.0, thresholds={})
+    free = replace(policy.unguarded, thresholds={})
     by_cost = [replace(free, by=By.EXPECTED_COST, caution=caution) for caution in cautions]
     by_bar = [replace(free, by=By.THRESHOLD, threshold=threshold) for threshold in thresholds]
     return [_point(offer, chosen) for chosen in (*by_cost, *by_bar)]

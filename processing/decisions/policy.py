@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Self
 
@@ -73,6 +73,11 @@ class Policy:
             change_share=settings.change_share,
             baseline=settings.baseline,
         )
+
+    @property
+    def unguarded(self) -> Policy:
+        """The rule alone: no budget, hysteresis or ramp."""
+        return replace(self, damage_budget=None, least_gain=0.0, change_share=1.0)
 
     def bar(self, package_type: str) -> float:
         """Least suitability of a type that is good enough."""

@@ -97,7 +97,7 @@ def trust(offer: Offer, policy: Policy, evidence: Evidence, *, cautions: Sequenc
 
     `offer` holds estimates of a model that has not learned from these products.
     """
-    free = replace(policy, damage_budget=None, least_gain=0.0, change_share=1.0, trusted=True)
+    free = replace(policy.unguarded, trusted=True)
     reference = baseline_types(offer, policy)
 
     def at(caution: float) -> Savings:

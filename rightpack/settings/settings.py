@@ -56,6 +56,11 @@ class Settings:
                 raise SettingsError(f"A package type cannot be called {EVERY_TYPE!r}: the joint damage model is.")
 
     @property
+    def by_protection(self) -> tuple[PackageType, ...]:
+        """All package types, from least to most protective."""
+        return tuple(sorted(self.package_types, key=lambda t: t.rank))
+
+    @property
     def trained_types(self) -> tuple[PackageType, ...]:
         """Package types that have a model of their own."""
         return tuple(t for t in self.package_types if t.trained)
