@@ -24,7 +24,7 @@ help: ## list the targets
 $(BIN)/python:
 	$(MAKE_VENV)
 
-$(VENV)/.run: requirements/run.txt pyproject.toml | $(BIN)/python
+$(VENV)/.run: requirements/run.txt pyproject.toml processing/scoring/kernel.c | $(BIN)/python
 	$(INSTALL) --no-deps --require-hashes -r requirements/run.txt
 	$(INSTALL) --no-deps --editable .
 	@touch $@

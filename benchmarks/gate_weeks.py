@@ -40,7 +40,7 @@ from processing.features.raw import RawColumns
 from processing.generator import Catalogue, Drift
 from processing.prepare import prepare
 from processing.profiling import label_counts
-from processing.scoring import Scorer
+from processing.scoring.bundle import Scorer
 from processing.train import train
 from rightpack import warehouse
 from rightpack.gate import Outcome, Verdict, decide

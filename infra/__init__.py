@@ -1,1 +1,1 @@
-"""The CDK application: two stacks per stage, synthesised to `infra/templates/` and reviewed there as a diff."""
+"""The CDK application: four stacks per stage, synthesised to `infra/templates/` and reviewed there as a diff."""

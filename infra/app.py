@@ -1,4 +1,4 @@
-"""The application that `cdk` runs (see `cdk.json`): two stacks for every stage, no account needed to synthesise."""
+"""The application that `cdk` runs (see `cdk.json`): four stacks for every stage, no account needed to synthesise."""
 
 from __future__ import annotations
 
@@ -47,6 +47,8 @@ def build(
 
     from infra.stacks.pipelines import PipelinesStack
     from infra.stacks.platform import PlatformStack
+    from infra.stacks.storage import StorageStack
+    from infra.stacks.warehouse import WarehouseStack
 
     app = cdk.App(
         outdir=str(output) if output else None,
@@ -55,9 +57,12 @@ def build(
         tree_metadata=False,
     )
     for stage in stages:
-        package_types = Settings.load(stage.name).targets  # the joint model is watched like those of single types
+        settings = Settings.load(stage.name)
+        package_types = settings.targets  # the joint model is watched like those of single types
+        StorageStack(app, stage, package_types=package_types)
+        WarehouseStack(app, stage, settings)
         PlatformStack(app, stage, package_types=package_types, code=lambda_.Code.from_asset(str(code)))
-        PipelinesStack(app, stage, definitions=definitions, package_types=package_types)
+        PipelinesStack(app, stage, definitions=definitions)
     return app
 
 

@@ -47,6 +47,11 @@ class Arns:
         return self.arn("sqs", self.layout.trigger_queue)
 
     @property
+    def mapping_queue(self) -> str:
+        """The queue of mappings to revise."""
+        return self.arn("sqs", self.layout.mapping_queue)
+
+    @property
     def topic(self) -> str:
         """The topic of notices."""
         return self.arn("sns", self.layout.named("notices"))
@@ -61,12 +66,12 @@ class Arns:
 
     @property
     def pipelines(self) -> list[str]:
-        """Both pipelines."""
+        """Every pipeline."""
         return [self.pipeline(kind) for kind in PipelineKind]
 
     @property
     def executions(self) -> list[str]:
-        """All executions of both pipelines."""
+        """All executions of every pipeline."""
         return [f"{pipeline}/execution/*" for pipeline in self.pipelines]
 
     @property

@@ -1,11 +1,12 @@
-"""Stages that can be deployed, and when each of them unloads by itself."""
+"""Stages that can be deployed, read from `config/deployment.toml`, and the names of their stacks."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final
 
-from rightpack.layout import PipelineKind
+from rightpack.deployment import Deployment, deployments
+from rightpack.layout import PipelineKind, Stack, stack_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,39 +23,22 @@ class UnloadSchedule:
         return f"{self.pipeline.value}-{self.mode}"
 
 
-SCHEDULES: Final = (
-    UnloadSchedule(PipelineKind.TRAINING, "weekly", "0 3 ? * MON *"),
-    UnloadSchedule(PipelineKind.INFERENCE, "daily", "0 5 * * ? *"),
-    UnloadSchedule(PipelineKind.INFERENCE, "monthly", "0 6 1 * ? *"),
-)
-
-
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What differs between stages. A default that is None must be given when the stage is deployed.
-
-    Args:
-        name: as in `config/<name>.toml` and in every resource name.
-        notice_email: default of the parameter `NoticeEmail`.
-        image: default of the parameter `Image`, the image of every job.
-        schedules: unloads that start by themselves.
-    """
+    """A stage by name, as in `config/<name>.toml` and in every resource name, and how it is deployed."""
 
     name: str
-    notice_email: str | None = None
-    image: str | None = None
-    schedules: tuple[UnloadSchedule, ...] = SCHEDULES
+    deployment: Deployment
 
     @property
-    def platform_stack(self) -> str:
-        """Name of the stack that rarely changes."""
-        return f"rightpack-{self.name}-platform"
+    def schedules(self) -> tuple[UnloadSchedule, ...]:
+        """Unloads that start by themselves."""
+        crons = self.deployment.schedules.all
+        return tuple(UnloadSchedule(kind, mode, cron) for (kind, mode), cron in crons.items() if cron)
 
-    @property
-    def pipelines_stack(self) -> str:
-        """Name of the stack that changes with the pipelines."""
-        return f"rightpack-{self.name}-pipelines"
+    def stack(self, stack: Stack) -> str:
+        """Name of one of its stacks."""
+        return stack_name(self.name, stack)
 
 
-# The image is the one that runs on a laptop; in an account it is given by digest, e.g. by `--parameters Image=...`.
-STAGES: Final = (Stage("dev", notice_email="team@example.com", image="rightpack-jobs:local"),)
+STAGES: Final = tuple(Stage(name, deployment) for name, deployment in deployments().items())

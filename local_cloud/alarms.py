@@ -56,9 +56,11 @@ class Change:
 
 
 class Alarms:
-    """Evaluates the alarms that moto stores. `notify` publishes (topic ARN, subject, message), `emit` puts an event."""
+    """Evaluates the alarms that moto stores. `notify` publishes (alarm ARN, topic ARN, subject, message), `emit` puts an event."""
 
-    def __init__(self, metrics: Metrics, notify: Callable[[str, str, str], None], emit: Callable[..., None]) -> None:
+    def __init__(
+        self, metrics: Metrics, notify: Callable[[str, str, str, str], None], emit: Callable[..., None]
+    ) -> None:
         self._metrics, self._notify, self._emit = metrics, notify, emit
         self._lock, self._stopping = threading.RLock(), threading.Event()
         self.changes: list[Change] = []
@@ -109,7 +111,7 @@ class Alarms:
             return
         subject = f'{change.new}: "{alarm.name}" in {_REGION_NAME}'[:_SUBJECT_LIMIT]
         try:
-            self._notify(action, subject, json.dumps(_message(alarm, change)))
+            self._notify(alarm.alarm_arn, action, subject, json.dumps(_message(alarm, change)))
         except Exception:  # whoever put the data point is not to blame for a missing topic
             LOG.exception("alarm %s: the action %s failed", alarm.name, action)
 

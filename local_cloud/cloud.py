@@ -14,11 +14,15 @@ from local_cloud import backends, machinery
 from local_cloud.account import ACCOUNT, REGION
 from local_cloud.cloudformation.engine import Order
 from local_cloud.cloudformation.stacks import Stack
+from local_cloud.faults.desk import FaultDesk
+from local_cloud.faults.processes import ProcessFaults
 from local_cloud.host import Host, ObjectStore
+from local_cloud.iam.authority import Mode
+from local_cloud.iam.views import RoleObjects
 from local_cloud.limits import raise_file_limit
 from local_cloud.machinery import Machinery
 from local_cloud.redshift.pgwire.certificate import authority
-from local_cloud.wire import AwsError, Service
+from local_cloud.wire import AwsError, Call, Json, Service
 
 LOG = logging.getLogger(__name__)
 Maker = Callable[[Host], Service]
@@ -28,13 +32,20 @@ class DeploymentError(Exception):
     """A stack could not be brought to its template; the message names the resource and the reason."""
 
 
-def default_services() -> list[Maker]:
+def default_services(faults: ProcessFaults) -> list[Maker]:
     """SageMaker and all of Redshift; imported only when a cloud starts."""
     from local_cloud.redshift.account import RedshiftAccount
+    from local_cloud.redshift.runner import injected
+    from local_cloud.sagemaker.options import Options
     from local_cloud.sagemaker.service import SageMaker
 
-    redshift = RedshiftAccount()
-    return [SageMaker, redshift.data_api, redshift.serverless, redshift.clusters]
+    redshift = RedshiftAccount(injected(faults))
+    return [
+        lambda host: SageMaker(host, Options(faults=faults)),
+        redshift.data_api,
+        redshift.serverless,
+        redshift.clusters,
+    ]
 
 
 class LocalCloud:
@@ -47,6 +58,8 @@ class LocalCloud:
         strict: Whether a template's property that is not carried out fails its deployment.
         retry_seconds: Pauses before the two repeats of a failing asynchronous invocation.
         pollers: Parallel batches per SQS event source.
+        iam: Whether denials are only listed (`record`) or carried out (`enforce`).
+        faults: What shall go wrong; services of your own must be made with the same.
     """
 
     objects: ObjectStore  #: S3 without HTTP; there from `start` on
@@ -60,12 +73,14 @@ class LocalCloud:
         strict: bool = True,
         retry_seconds: Sequence[float] = (1.0, 2.0),
         pollers: int = 1,
+        iam: Mode = Mode.RECORD,
+        faults: ProcessFaults | None = None,
     ) -> None:
         self._temporary = root is None
         self.root = (root or Path(tempfile.mkdtemp(prefix="local-cloud-"))).resolve()
         self.account, self.region, self.url = ACCOUNT, REGION, ""
         self._makers = services
-        self._options = machinery.Options(port, strict, tuple(retry_seconds), pollers)
+        self._options = machinery.Options(port, strict, tuple(retry_seconds), pollers, faults or ProcessFaults(), iam)
         self._machinery: Machinery | None = None
 
     def __enter__(self) -> Self:
@@ -91,7 +106,7 @@ class LocalCloud:
         self._machinery = Machinery(self.root, self._options)
         self.url, self.objects = self._machinery.url, self._machinery.objects
         try:
-            makers = default_services() if self._makers is None else self._makers
+            makers = default_services(self._options.faults) if self._makers is None else self._makers
             for make in makers:
                 self._machinery.own(make(self))
             self._machinery.start()
@@ -167,6 +182,11 @@ class LocalCloud:
         if stack.status != "DELETE_COMPLETE":
             raise DeploymentError(f"The stack {name} is in {stack.status}: {stack.reason}")
 
+    @property
+    def faults(self) -> FaultDesk:
+        """Where faults are injected, and what struck is written down."""
+        return self._options.faults.desk
+
     def fire_schedule(self, name: str) -> None:
         """Run the targets of a scheduled rule or schedule now; schedules never fire by themselves.
 
@@ -179,7 +199,28 @@ class LocalCloud:
         """Call `observer(call, status)` after every request: principal, service and action are in `call`."""
         self._running.gateway.observers.append(observer)
 
+    def iam_report(self) -> Json:
+        """Denied, used and unused permissions of the roles since the start (see `iam.authority.Authority.report`)."""
+        return self._running.authority.report()
+
     # -- for its services (`Host`) ----------------------------------------------------------------
+
+    def objects_as(self, role_arn: str, *, service: str) -> ObjectStore:
+        """S3 with the permissions of a role, which `service` takes on.
+
+        Raises:
+            AwsError: AccessDenied, as the role does not trust the service (where that is enforced).
+        """
+        self._running.authority.require_trust(role_arn, service=service)
+        return RoleObjects(self.objects, self._running.authority, role_arn)
+
+    def permit(self, call: Call, request: Json) -> None:
+        """Judge an operation that a service calls in the name of a role.
+
+        Raises:
+            AwsError: AccessDenied, where permissions are enforced.
+        """
+        self._running.authority.check_operation(call, request)
 
     def emit(self, source: str, detail_type: str, detail: Mapping[str, Any], *, resources: Sequence[str] = ()) -> None:
         """Put an event on the default bus as the AWS service `source` would."""
@@ -191,7 +232,8 @@ class LocalCloud:
         Raises:
             AwsError: AccessDenied, as there is no such role.
         """
-        found, certificate = self._running.credentials.session(role_arn, session), authority(self.root)
+        found = self._running.credentials.session(role_arn, session, service="sagemaker.amazonaws.com")
+        certificate = authority(self.root)
         return {**found, "SSL_CERT_FILE": str(certificate)} if certificate.exists() else found
 
     def invoke(self, function: str, payload: bytes) -> tuple[bytes, bool]:
@@ -210,9 +252,9 @@ class LocalCloud:
             raise AwsError("AWS.SimpleQueueService.NonExistentQueue", f"The queue {queue_url} does not exist.")
         backends.sqs().send_message(name, body)
 
-    def put_log(self, group: str, stream: str, lines: Sequence[str]) -> None:
-        """Append lines to a CloudWatch Logs stream, creating group and stream."""
-        self._running.logs.put(group, stream, lines)
+    def put_log(self, group: str, stream: str, lines: Sequence[str], *, role: str) -> None:
+        """Append lines to a CloudWatch Logs stream, creating group and stream, as a role; lost where that may not."""
+        self._running.log_as(role, group, stream, lines)
 
     def put_metric(self, namespace: str, name: str, value: float, dimensions: Mapping[str, str]) -> None:
         """Record one CloudWatch data point now."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from local_cloud import backends
 from local_cloud.account import ACCOUNT, ADMIN_KEY, REGION
+from local_cloud.iam.authority import Authority
 from local_cloud.wire import AwsError, Call, Json
 
 _ROOT = f"arn:aws:iam::{ACCOUNT}:root"
@@ -12,9 +13,10 @@ _NAME_LIMIT = 64
 
 
 class Credentials:
-    """The account's sessions, kept by moto; what a principal may do is not judged here (IAM is not enforced yet)."""
+    """The account's sessions, kept by moto; `authority` knows whom roles trust."""
 
-    def __init__(self) -> None:
+    def __init__(self, authority: Authority) -> None:
+        self._authority = authority
         self._owners = {ADMIN_KEY: _ROOT}
 
     def principal(self, access_key: str) -> str:
@@ -26,13 +28,14 @@ class Credentials:
             self._owners[access_key] = session.arn
         return self._owners[access_key]
 
-    def session(self, role_arn: str, name: str) -> dict[str, str]:
-        """Environment variables of a fresh session of the role.
+    def session(self, role_arn: str, name: str, *, service: str) -> dict[str, str]:
+        """Environment variables of a fresh session of the role, which a service such as `lambda.amazonaws.com` takes on.
 
         Raises:
-            AwsError: AccessDenied, as no such role was ever created.
+            AwsError: AccessDenied, as no such role was ever created, or it does not trust the service (if enforced).
         """
         _require_role(role_arn)
+        self._authority.require_trust(role_arn, service=service)
         made = backends.sts().assume_role(REGION, name[:_NAME_LIMIT], role_arn, "", _HOUR, "")
         return {
             "AWS_ACCESS_KEY_ID": made.access_key_id,
@@ -40,10 +43,10 @@ class Credentials:
             "AWS_SESSION_TOKEN": made.session_token,
         }
 
-    @staticmethod
-    def check_assume_role(_call: Call, request: Json) -> None:
-        """Refuse what moto would grant: a session of a role that is not there (sts:AssumeRole)."""
+    def check_assume_role(self, call: Call, request: Json) -> None:
+        """Refuse what moto would grant: a session of a role that is not there, or that trusts others (sts:AssumeRole)."""
         _require_role(request.get("RoleArn", ""))
+        self._authority.require_assumable(call.principal, request["RoleArn"])
 
 
 def _require_role(role_arn: str) -> None:

@@ -14,6 +14,8 @@ from typing import Any
 from local_cloud import backends
 from local_cloud.account import ACCOUNT, REGION
 from local_cloud.event_input import check_paths
+from local_cloud.faults.desk import FaultDesk
+from local_cloud.faults.events import EventFaults
 from local_cloud.targets import Delivery, check_target
 from local_cloud.wire import AwsError, Call, Json
 
@@ -24,8 +26,9 @@ _MOST_ENTRIES = 10
 class EventBus:
     """The account's event buses; `delivery` carries matched events to their targets."""
 
-    def __init__(self, delivery: Delivery) -> None:
+    def __init__(self, delivery: Delivery, faults: FaultDesk | None = None) -> None:
         self._delivery = delivery
+        self._faults = EventFaults(faults or FaultDesk())
         self._waiting = threading.local()
 
     # -- what is published ------------------------------------------------------------------------
@@ -88,6 +91,9 @@ class EventBus:
         self._delivery.send(schedule.arn, [target], event)
 
     def _deliver(self, event: Json, bus: str) -> None:
+        self._faults.deliver(event, bus, self._match)
+
+    def _match(self, event: Json, bus: str) -> None:
         rules = backends.events().event_buses[bus].rules.values()
         for rule in list(rules):
             if rule.state == "ENABLED" and rule.event_pattern.get_pattern() and rule.event_pattern.matches_event(event):

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from local_cloud import answers
 from local_cloud.answers import Answer
+from local_cloud.faults.calls import CallFaults, HangUpError
 from local_cloud.inbound import Inbound, parse
 from local_cloud.server import WsgiApp
 from local_cloud.wire import AwsError, Call, Json, NotSimulatedError, Operation, Service
@@ -47,6 +48,7 @@ class Wiring:
     account: str
     principal: Callable[[str], str]  # ARN of an access key's owner
     during_moto: Callable[[], AbstractContextManager[None]]
+    authorize: Callable[[Call, Inbound], None]  # raises AwsError where the caller may not
 
 
 class Gateway:
@@ -61,6 +63,7 @@ class Gateway:
         self._internal: dict[str, Internal] = {}
         self._alone = threading.Lock()
         self.observers: list[Observer] = []
+        self.faults: CallFaults | None = None
 
     def own(self, service: Service) -> None:
         """Answer a whole service here; operations it lacks are refused."""
@@ -93,7 +96,12 @@ class Gateway:
         principal = self._wiring.principal(request.access_key)
         call = Call(request.service, request.action, self._wiring.account, request.region, principal)
         try:
+            if self.faults:
+                self.faults.before(call, request)
+            self._wiring.authorize(call, request)
             answer = self._answer(call, request)
+        except HangUpError:  # on purpose: the server ends the connection
+            raise
         except AwsError as error:
             answer = answers.failure(request, error)
         except NotImplementedError as error:
@@ -104,6 +112,8 @@ class Gateway:
             answer = answers.failure(request, AwsError("InternalFailure", f"{type(error).__name__}: {error}", 500))
         for observe in self.observers:
             observe(call, answer.status)
+        if self.faults:
+            self.faults.after(call, request)
         return answer
 
     def _answer(self, call: Call, request: Inbound) -> Answer:

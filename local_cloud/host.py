@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from local_cloud.wire import Call, Json
+
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
@@ -54,6 +56,18 @@ class Host(Protocol):
     root: Path  #: folder of this cloud's state: job folders, logs, databases
     objects: ObjectStore
 
+    def objects_as(self, role_arn: str, *, service: str) -> ObjectStore:
+        """S3 with the permissions of a role, which `service` (`sagemaker.amazonaws.com`) takes on."""
+        ...
+
+    def permit(self, call: Call, request: Json) -> None:
+        """Judge an operation that a service calls in the name of a role (`call.principal`, its ARN).
+
+        Raises:
+            AwsError: AccessDenied, where permissions are enforced.
+        """
+        ...
+
     def emit(self, source: str, detail_type: str, detail: Mapping[str, Any], *, resources: Sequence[str] = ()) -> None:
         """Put an event on the default bus as the AWS service `source` would."""
         ...
@@ -70,8 +84,8 @@ class Host(Protocol):
         """Put a message on an SQS queue."""
         ...
 
-    def put_log(self, group: str, stream: str, lines: Sequence[str]) -> None:
-        """Append lines to a CloudWatch Logs stream, creating group and stream."""
+    def put_log(self, group: str, stream: str, lines: Sequence[str], *, role: str) -> None:
+        """Append lines to a CloudWatch Logs stream, creating group and stream, as a role; lost where that may not."""
         ...
 
     def put_metric(self, namespace: str, name: str, value: float, dimensions: Mapping[str, str]) -> None:

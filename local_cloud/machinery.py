@@ -6,9 +6,10 @@ import json
 import logging
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,14 @@ from local_cloud.cloudformation.service import CloudFormation
 from local_cloud.cloudformation.types import known
 from local_cloud.credentials import Credentials
 from local_cloud.events import EventBus
+from local_cloud.faults.calls import CallFaults
+from local_cloud.faults.control import PREFIX as FAULTS
+from local_cloud.faults.control import Control
+from local_cloud.faults.processes import ProcessFaults
 from local_cloud.gateway import Gateway, Wiring
+from local_cloud.iam.authority import Authority, Mode
+from local_cloud.iam.evaluation import Need
+from local_cloud.iam.resources import log_needs
 from local_cloud.lambdas import runtime_path
 from local_cloud.lambdas.environment import Machine
 from local_cloud.lambdas.functions import Functions, Records
@@ -34,7 +42,7 @@ from local_cloud.metrics import Metrics
 from local_cloud.notices import Notices
 from local_cloud.objects import Objects
 from local_cloud.patches import Hooks, Patches, contract
-from local_cloud.permissions import simulate_principal_policy
+from local_cloud.permissions import simulating
 from local_cloud.ranged_get import RangedGet
 from local_cloud.s3_events import S3Events
 from local_cloud.server import Server
@@ -44,6 +52,8 @@ from local_cloud.wire import AwsError, Service
 LOG = logging.getLogger(__name__)
 _ASSET_BUCKET = re.compile(r"cdk-([a-z0-9]+)-assets-")
 _BOOTSTRAP = re.compile(r"/cdk-bootstrap/[a-z0-9]+/version")
+_LAMBDA = "lambda.amazonaws.com"
+_SENDING = {"sqs": "sqs:SendMessage", "sns": "sns:Publish"}
 _ONLY_ONE = threading.Lock()
 
 
@@ -55,6 +65,8 @@ class Options:
     strict: bool
     retry_seconds: tuple[float, ...]
     pollers: int
+    faults: ProcessFaults
+    iam: Mode = Mode.RECORD
 
 
 class Machinery:
@@ -77,16 +89,20 @@ class Machinery:
 
         moto = DomainDispatcherApplication(create_backend_app)
         runtime = runtime_path.build(root / "lambda" / "runtime")
-        self.credentials, self.metrics = Credentials(), Metrics()
+        self.authority, self.metrics = Authority(options.iam), Metrics()
+        self.credentials = Credentials(self.authority)
         self.logs = Logs(self.metrics.put)
-        self.bus = EventBus(Delivery(self._invoke_async, self.metrics.put))
-        self.objects = Objects(self.bus.batch)
-        self.gateway = Gateway(Wiring(moto, ACCOUNT, self.credentials.principal, self.bus.batch))
+        desk = options.faults.desk
+        self.bus = EventBus(Delivery(self._invoke_async, self.metrics.put, self.authority), desk)
+        self.objects = Objects(self.bus.batch, options.faults)
+        self.gateway = Gateway(Wiring(moto, ACCOUNT, self.credentials.principal, self.bus.batch, self.authority.check))
         self._server = Server(self.gateway, options.port)
+        self.gateway.faults = CallFaults(desk, self._server.restart)
+        self.gateway.internal(FAULTS, Control(desk))
         self.url = self._server.url
         self.clients, self.children = Clients(self.url), Children()
-        self.alarms = Alarms(self.metrics, _notify, self.bus.emit)
-        self._notices = Notices(Mailbox(root / "mail"), self._invoke_async)
+        self.alarms = Alarms(self.metrics, self._notify, self.bus.emit)
+        self._notices = Notices(Mailbox(root / "mail"), self._invoke_async, self.authority)
         services = Services(self.clients.admin, self.objects.read, self._ssm_value)
         self.stacks = Engine(known(), services, strict=options.strict)
         self._join_functions(root / "lambda", runtime, options)
@@ -94,8 +110,10 @@ class Machinery:
         self._route(moto)
 
     def _join_functions(self, root: Path, runtime: Path, options: Options) -> None:
-        machine = Machine(root, runtime, self.url, self.children, self.credentials.session)
-        records = Records(self.logs.put, self.metrics.put, _send_to)
+        machine = Machine(
+            root, runtime, self.url, self.children, partial(self.credentials.session, service=_LAMBDA), options.faults
+        )
+        records = Records(self.log_as, self.metrics.put, self._send_to)
         self.functions = Functions(machine, records, retry_seconds=options.retry_seconds)
         self._sqs_sessions: dict[str, dict[str, str]] = {}
         self._sources = Sources(PollerHost(self._sqs_of, self.url, self.functions.invoke, options.pollers))
@@ -123,7 +141,7 @@ class Machinery:
         gateway.answer("events", "TestEventPattern", self.bus.match_pattern)
         gateway.guard("events", "PutTargets", self.bus.check_targets)
         gateway.guard("sns", "Subscribe", self._notices.check_subscription)
-        gateway.answer("iam", "SimulatePrincipalPolicy", simulate_principal_policy)
+        gateway.answer("iam", "SimulatePrincipalPolicy", simulating(self.authority))
         gateway.guard("sts", "AssumeRole", self.credentials.check_assume_role)
         gateway.internal("_local", self._local)
 
@@ -159,6 +177,16 @@ class Machinery:
             for key, path in assets.items():
                 self.objects.upload(bucket, key, path)
 
+    def log_as(self, role: str, group: str, stream: str, lines: Sequence[str]) -> None:
+        """Write log lines in the name of a role, if it may; like AWS, tell nobody if not."""
+        try:
+            if role:
+                self.authority.require(role, *log_needs(group, stream))
+        except AwsError as error:
+            LOG.warning("log lines of %s are lost: %s", group, error.message)
+        else:
+            self.logs.put(group, stream, lines)
+
     def _release(self) -> None:
         logging.getLogger("local_cloud").removeHandler(self._log)
         self._log.close()
@@ -171,25 +199,39 @@ class Machinery:
         result = self.functions.invoke(record.function_arn, payload)
         return result.body, result.failed, "\n".join(result.log)
 
+    def _notify(self, alarm: str, topic: str, subject: str, message: str) -> None:
+        self.authority.require_service("cloudwatch.amazonaws.com", alarm, Need("sns:Publish", topic))
+        backends.sns().publish(message, topic, subject=subject)
+
+    def _send_to(self, role: str, arn: str, message: str) -> None:
+        """Deliver to a function's failure destination, as the function's role."""
+        try:
+            self.authority.require(role, Need(_SENDING.get(arn.split(":")[2], "sqs:SendMessage"), arn))
+            _send(arn, message)
+        except AwsError as error:
+            LOG.warning("a failed event does not reach %s: %s", arn, error.message)
+
     def _metric_data(self, namespace: str, data: Any) -> None:
         self.metrics.record(namespace, data)
         self.alarms.look_for(namespace)
 
     def _sqs_of(self, role_arn: str) -> Any:
         if role_arn not in self._sqs_sessions:
-            self._sqs_sessions[role_arn] = self.credentials.session(role_arn, "event-source-mapping")
+            self._sqs_sessions[role_arn] = self.credentials.session(role_arn, "event-source-mapping", service=_LAMBDA)
         return self.clients.of("sqs", self._sqs_sessions[role_arn])
 
     def _ssm_value(self, name: str) -> str:
         return str(self.clients.admin("ssm").get_parameter(Name=name)["Parameter"]["Value"])
 
     def _local(self, environ: dict[str, Any]) -> Answer:
-        """`GET /_local/ready`, and `POST /_local/schedules/NAME/fire` for a schedule that shall run now."""
+        """`GET /_local/ready` and `/_local/iam`, and `POST /_local/schedules/NAME/fire` for a schedule that shall run now."""
         parts = environ["PATH_INFO"].strip("/").split("/")[1:]
         try:
             match parts:
                 case ["ready"]:
                     return answers.text(200, b'{"ready": true}', "application/json")
+                case ["iam"]:
+                    return answers.text(200, json.dumps(self.authority.report()).encode(), "application/json")
                 case ["schedules", name, "fire"]:
                     self.bus.fire_schedule(name)
                     return answers.text(202, b"{}", "application/json")
@@ -203,12 +245,7 @@ def _nothing() -> None:
     """Close a service that has nothing to close."""
 
 
-def _notify(topic: str, subject: str, message: str) -> None:
-    backends.sns().publish(message, topic, subject=subject)
-
-
-def _send_to(arn: str, message: str) -> None:
-    """Deliver to a function's failure destination."""
+def _send(arn: str, message: str) -> None:
     if arn.split(":")[2] == "sqs":
         backends.sqs().send_message(arn.rsplit(":", 1)[-1], message)
     elif arn.split(":")[2] == "sns":

@@ -9,10 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from local_cloud.iam.authority import Authority
+from local_cloud.iam.evaluation import Need
 from local_cloud.mailbox import Mailbox
 from local_cloud.wire import Call, Json, NotSimulatedError
 
 LOG = logging.getLogger(__name__)
+_ACTIONS = {"sqs": "sqs:SendMessage", "lambda": "lambda:InvokeFunction"}
 _PROTOCOLS = {"email", "email-json", "sqs", "lambda"}
 
 
@@ -22,10 +25,14 @@ class Notices:
 
     mailbox: Mailbox
     invoke_async: Callable[[str, bytes], None]
+    authority: Authority
 
     def deliver(self, subscription: Any, message: str, message_id: str, subject: str | None) -> bool:
         """Deal with a subscription; `False` leaves it to moto (SQS)."""
         protocol = subscription.protocol
+        if protocol in _ACTIONS:
+            need = Need(_ACTIONS[protocol], subscription.endpoint)
+            self.authority.require_service("sns.amazonaws.com", subscription.topic_arn, need)
         if protocol.startswith("email"):
             self.mailbox.deliver(subscription.endpoint, subscription.topic_arn, subject, message)
         elif protocol == "lambda":

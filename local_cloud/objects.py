@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from local_cloud import backends
+from local_cloud.faults.processes import ProcessFaults
 from local_cloud.host import StoredObject
 from local_cloud.wire import AwsError
 
@@ -19,8 +20,9 @@ _CHUNK = 1 << 20
 class Objects:
     """The `ObjectStore` of the host. Writes raise the bucket's events when they are done (`batch` delivers them)."""
 
-    def __init__(self, batch: Callable[[], AbstractContextManager[None]]) -> None:
+    def __init__(self, batch: Callable[[], AbstractContextManager[None]], faults: ProcessFaults | None = None) -> None:
         self._batch = batch
+        self._faults = faults or ProcessFaults()
 
     def list(self, bucket: str, prefix: str) -> list[StoredObject]:
         """Objects whose key starts with `prefix`, in key order."""
@@ -35,6 +37,7 @@ class Objects:
 
     def download(self, bucket: str, key: str, path: Path) -> None:
         """Write the object to `path`, creating its folder."""
+        self._faults.object_read(bucket, key)
         source = _object(bucket, key)
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("wb") as target:
@@ -61,9 +64,13 @@ class Objects:
 
     def _put(self, bucket: str, key: str, body: bytes | mmap.mmap) -> None:
         _bucket(bucket)
-        etag = hashlib.md5(body, usedforsecurity=False).hexdigest()
+        size, problem = self._faults.object_size(bucket, key, len(body))
+        kept = body if size == len(body) else bytes(body[:size])
+        etag = hashlib.md5(kept, usedforsecurity=False).hexdigest()
         with self._batch():
-            backends.s3().put_object(bucket, key, body, etag=etag)
+            backends.s3().put_object(bucket, key, kept, etag=etag)
+        if problem is not None:
+            raise problem
 
 
 def blocks(key: Any, first: int, last: int) -> Iterator[bytes]:

@@ -125,7 +125,8 @@ class Server(socketserver.ThreadingTCPServer):
         super().__init__(("127.0.0.1", port), _Handler)
         self.app = app
         self._open: set[Any] = set()
-        self._thread = threading.Thread(target=self.serve_forever, args=(0.1,), name="gateway", daemon=True)
+        self._thread = self._new_thread()
+        self._restarting = threading.Lock()
 
     @property
     def url(self) -> str:
@@ -138,6 +139,27 @@ class Server(socketserver.ThreadingTCPServer):
 
     def stop(self) -> None:
         """Stop answering, and close what clients still hold open."""
+        with self._restarting:
+            self._close()
+
+    def restart(self) -> None:
+        """Drop every connection and listen anew at the same port, as a gateway that crashed does."""
+        with self._restarting:
+            if not self._thread.is_alive():  # it was stopped meanwhile
+                return
+            address = self.server_address
+            self._close()
+            self.socket = socket.socket(self.address_family, self.socket_type)
+            self.server_address = address
+            self.server_bind()
+            self.server_activate()
+            self._thread = self._new_thread()
+            self._thread.start()
+
+    def _new_thread(self) -> threading.Thread:
+        return threading.Thread(target=self.serve_forever, args=(0.1,), name="gateway", daemon=True)
+
+    def _close(self) -> None:
         if self._thread.is_alive():
             self.shutdown()
             self._thread.join()

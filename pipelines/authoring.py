@@ -85,10 +85,11 @@ class Workbench:
             retry_policies=job_retries(),
         )
 
-    def transform(self, name: str, *, model_name: Any, data: Any) -> TransformStep:
+    def transform(self, name: str, *, model_name: Any, data: Any, cached: bool = False) -> TransformStep:
         """Make a transform step that posts every Parquet file below `data` whole and keeps what comes back.
 
-        There is no split for Parquet, so files must be right-sized before: at most `PAYLOAD_MB` each.
+        There is no split for Parquet, so files must be right-sized before: at most `PAYLOAD_MB` each. A `cached` one hits
+        only for a model of the same name.
         """
         transformer = Transformer(
             model_name=model_name,
@@ -107,7 +108,12 @@ class Workbench:
             # a transform job has no maximum run time: these two bound a container that hangs
             model_client_config={"InvocationsTimeoutInSeconds": 600, "InvocationsMaxRetries": 2},
         )
-        return TransformStep(name=name, step_args=arguments, retry_policies=job_retries())
+        return TransformStep(
+            name=name,
+            step_args=arguments,
+            cache_config=cache() if cached else None,
+            retry_policies=job_retries(),
+        )
 
     def _processor(self, job: Job, machine: Machine) -> Processor:
         return Processor(

@@ -17,7 +17,6 @@ from typing import Any, Final
 from pipelines.offline import offline_environment, offline_session
 from pipelines.placeholders import to_placeholders
 from rightpack.errors import InternalError
-from rightpack.layout import PipelineKind
 
 DEFINITIONS: Final = Path(__file__).resolve().parent / "definitions"
 # What a reader looks for first; all other keys come in alphabetical order.
@@ -32,11 +31,12 @@ def render() -> dict[str, str]:
     """Make the text of every definition, by pipeline name; needs the SageMaker SDK, and seconds to import it."""
     with offline_environment():
         from pipelines.inference import pipeline as inference
+        from pipelines.topics import pipeline as topics
         from pipelines.training import pipeline as training
 
-        builders = {PipelineKind.TRAINING: training.build, PipelineKind.INFERENCE: inference.build}
+        builders = {"training": training.build, "inference": inference.build, "topics": topics.build}
         with offline_session() as session:
-            made = {kind.value: json.loads(build(session).definition()) for kind, build in builders.items()}
+            made = {name: json.loads(build(session).definition()) for name, build in builders.items()}
     return {name: formatted(definition) for name, definition in made.items()}
 
 

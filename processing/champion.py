@@ -21,7 +21,7 @@ from processing.features.expressions import FloatArray
 from processing.fetching import fetch
 from processing.job import Job
 from processing.joining import aligned
-from processing.scoring import Bundle
+from processing.scoring.bundle import Bundle
 from rightpack.errors import ContractError
 from rightpack.layout import split_uri
 from rightpack.registry import ModelPackage, Registry
@@ -49,12 +49,16 @@ class Champion:
     baseline: Baseline | None = None
 
 
-def score_champion(job: Job, group: str, validation: pa.Table, columns: Sequence[str] | None = None) -> Champion | None:
+def score_champion(
+    job: Job, group: str, validation: pa.Table, *, columns: Sequence[str] | None = None, candidate: str = ""
+) -> Champion | None:
     """Scores of the group's serving model on `validation`, in its order; None where nothing is approved yet.
+
+    The artefact `candidate` itself does not count, though it may have been approved before.
 
     `columns` are the joint model's; other models have one.
     """
-    package = Registry(job.client("sagemaker")).champion(group)
+    package = Registry(job.client("sagemaker")).champion(group, other_than=candidate)
     if package is None:
         return None
     with tempfile.TemporaryDirectory() as scratch:

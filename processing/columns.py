@@ -140,12 +140,19 @@ def conform(table: pa.Table, columns: Sequence[Column], source: str) -> pa.Table
     Raises:
         ContractError: a required column is missing, or one holds another kind of values; names `source`.
     """
-    there, ours = set(table.column_names), {c.name for c in columns}
+    check_names(table.column_names, columns, source)
+    there = set(table.column_names)
+    return pa.table({c.name: pick(table, c, source) for c in columns if c.name in there})
+
+
+def check_names(names: Sequence[str], columns: Sequence[Column], source: str) -> None:
+    """ContractError if a required column is missing, or one of the contract's is there twice."""
+    there, ours = set(names), {c.name for c in columns}
     for column in columns:
         if column.required and column.name not in there:
-            raise _absent(column, [n for n in table.column_names if n not in ours], source)
-    taken = [c for c in columns if c.name in there]
-    return pa.table({c.name: pick(table, c, source) for c in taken})
+            raise _absent(column, [n for n in names if n not in ours], source)
+        if names.count(column.name) > 1:
+            raise ContractError(f"{source} has column {column.name!r} twice.")
 
 
 def pick(table: pa.Table, column: Column, source: str) -> pa.ChunkedArray:
@@ -172,15 +179,26 @@ def _absent(column: Column, others: Sequence[str], source: str) -> ContractError
 
 def canonical(values: pa.ChunkedArray, column: Column, source: str) -> pa.ChunkedArray:
     """`values` cast to the one type of the column's kind; ContractError names the first value that cannot be."""
-    if pa.types.is_dictionary(values.type):
-        values = values.cast(values.type.value_type)
-    if not _acceptable(values.type, column.kind):
-        raise ContractError(f"Column {column.name!r} of {source} holds {values.type}, not a {column.kind}.")
-    if column.kind is Kind.CATEGORY and pa.types.is_floating(values.type):
-        values = _cast(pc.if_else(pc.is_nan(values), None, values), pa.int64(), column, source)
-    cast = _cast(values, TYPES[column.kind], column, source)
+    check_type(values.type, column, source)
+    cast = to_canonical(values, column, source)
     _check_range(cast, column, source)
     return cast
+
+
+def check_type(kind: pa.DataType, column: Column, source: str) -> None:
+    """ContractError if values of this type are never of the column's kind."""
+    plain = kind.value_type if pa.types.is_dictionary(kind) else kind
+    if not _acceptable(plain, column.kind):
+        raise ContractError(f"Column {column.name!r} of {source} holds {plain}, not a {column.kind}.")
+
+
+def to_canonical(values: pa.ChunkedArray, column: Column, source: str) -> pa.ChunkedArray:
+    """`values` of an acceptable type in the one of the column's kind, whatever their range."""
+    if pa.types.is_dictionary(values.type):
+        values = values.cast(values.type.value_type)
+    if column.kind is Kind.CATEGORY and pa.types.is_floating(values.type):
+        values = _cast(pc.if_else(pc.is_nan(values), None, values), pa.int64(), column, source)
+    return _cast(values, TYPES[column.kind], column, source)
 
 
 def _acceptable(kind: pa.DataType, wanted: Kind) -> bool:
@@ -212,7 +230,7 @@ def _cast(values: pa.ChunkedArray, wanted: pa.DataType, column: Column, source: 
         values = pc.if_else(pc.equal(trimmed, ""), pa.scalar(None, pa.string()), trimmed)
     try:
         return values.cast(wanted, safe=not pa.types.is_timestamp(values.type))
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         what = f"Column {column.name!r} of {source}"
         raise ContractError(f"{what} is not a {column.kind} everywhere: {str(error).splitlines()[0]}") from error
 

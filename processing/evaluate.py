@@ -27,6 +27,7 @@ from processing.reports.training import training_page
 from processing.statistics.curves import precision_recall, reliability
 from processing.statistics.drift import compare
 from processing.statistics.metrics import Ranked
+from rightpack.candidates import NOBODY
 from rightpack.gate import Evidence, Outcome, Verdict, decide
 from rightpack.layout import Metric
 from rightpack.metrics import Metrics
@@ -37,12 +38,17 @@ from rightpack.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """What the pipeline tells this step."""
+    """What the pipeline tells this step: nothing that differs in a run of the same, for its result is cached.
+
+    `candidate` is the URI of the artefact. `reigning` is who was approved when it was made a model: a cached verdict
+    holds as long as that is the same. Judged is against who is approved now, which may be later.
+    """
 
     package_type: str
     business_date: str
     group: str
-    run_id: str
+    candidate: str
+    reigning: str = NOBODY
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +107,7 @@ def _single(job: Job, arguments: Arguments, settings: Settings, held: Held) -> T
     """The model of one package type."""
     name = arguments.package_type
     candidate = aligned(held.scores, held.labels[ROW], [name])[name].to_numpy().astype(np.float64)
-    champion = score_champion(job, arguments.group, held.validation)
+    champion = score_champion(job, arguments.group, held.validation, candidate=arguments.candidate)
     measured = measure(
         held.labels, held.validation, candidate=candidate, champion=champion, settings=settings, package_type=name
     )
@@ -116,7 +122,7 @@ def _joint(job: Job, arguments: Arguments, settings: Settings, held: Held) -> Tr
     scored = aligned(held.scores, held.validation[ROW], columns)
     rates = np.stack([scored[name].to_numpy().astype(np.float64) for name in columns], axis=1)
     policy = joint_policy(job.input("model"), [Entry(EVERY_TYPE, EVERY_TYPE, ORDINAL)])
-    champion = score_champion(job, arguments.group, held.validation, columns)
+    champion = score_champion(job, arguments.group, held.validation, columns=columns, candidate=arguments.candidate)
     known = champion and champion.scores is not None and Believer(champion.scores, champion.caution)
     measured = measure_joint(out, models_of(Believer(rates, policy["caution"]), known or None))
     return Trial(arguments, {}, champion, measured, explanation=NOT_EXPLAINED, policy=policy)

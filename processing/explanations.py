@@ -24,7 +24,7 @@ from processing.features.encoder import Encoded
 from processing.features.expressions import FloatArray
 from processing.features.raw import RawColumns
 from processing.job import Job
-from processing.scoring import Bundle, Scorer
+from processing.scoring.bundle import Bundle, Scorer
 
 Indices = npt.NDArray[np.intp]
 MODEL: Final = "model"

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
-from processing.scoring import Bundle
+from processing.scoring.bundle import Bundle
 from processing.tables import encode
 from rightpack.errors import DataError, RightpackError
 

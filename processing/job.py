@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import datetime as dt
 import json
 import logging
 import os
@@ -170,6 +171,14 @@ def parse_arguments(cls: type[A], argv: Sequence[str] | None, step: str) -> A:
             help="optional" if optional else "required",
         )
     return cls(**vars(parser.parse_args(argv)))
+
+
+def day(text: str) -> dt.date:
+    """A date like 2026-11-20 from an argument; InternalError if it is none."""
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError as error:
+        raise InternalError(f"{text!r} is not a date like 2026-11-20; the pipeline definition must say.") from error
 
 
 def run_step(step: Callable[[Job], None], job: Job | None = None, *, note: str = "message") -> int:

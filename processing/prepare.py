@@ -20,8 +20,9 @@ import pyarrow.compute as pc
 
 from processing.columns import COUNTS, LABEL, LABEL_ID, MOMENT, PRODUCT, ROW, WEIGHT, damage_columns, training_columns
 from processing.damage import damage_counts
-from processing.drops import read_drop
-from processing.job import Job, Record, parse_arguments, run_step
+from processing.defence.admission import admitted
+from processing.defence.checks import Contract
+from processing.job import Job, Record, day, parse_arguments, run_step
 from processing.preparing_joint import first_rows, joint_profile, prepare_joint
 from processing.profiling import dates, label_counts, summarise
 from processing.splitting import Sides, split
@@ -76,13 +77,16 @@ def run(job: Job, arguments: Arguments) -> None:
     settings = job.settings(job.input("config"))
     joint = settings.target(arguments.package_type) == EVERY_TYPE
     columns = damage_columns(settings.features) if joint else training_columns(settings.features)
-    drop = read_drop(job.input("data"), DropData(arguments.data_uri, arguments.manifest_uri), columns)
-    record.read("data", job.input("data"), drop.table.num_rows)
+    date, key = day(arguments.business_date), () if joint else (LABEL_ID,)
+    contract = Contract(columns, settings.defence, date, key)
+    drop = admitted(job, DropData(arguments.data_uri, arguments.manifest_uri), contract)
+    record.read("data", job.input("data"), drop.rows)
     sides, found = (_joint if joint else _single)(drop.table, settings)
     _write(job, settings, sides, record)
     named = {"version": 1, "package_type": arguments.package_type, "business_date": arguments.business_date}
-    profile = {**named, **found, "files": drop.files, "columns": summarise(sides.learned, columns)}
     folder = job.output("profile")
+    found |= {"quarantine": drop.save(folder)}
+    profile = {**named, **found, "files": drop.files, "columns": summarise(sides.learned, columns)}
     (folder / "profile.json").write_text(json.dumps(profile, indent=1, sort_keys=True))
     record.wrote("profile", folder)
     record.save(folder)

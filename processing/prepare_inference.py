@@ -11,8 +11,9 @@ import numpy as np
 import pyarrow as pa
 
 from processing.columns import DECIDED, PRODUCT, inference_columns
-from processing.drops import read_drop
-from processing.job import Job, Record, parse_arguments, run_step
+from processing.defence.admission import admitted
+from processing.defence.checks import Contract
+from processing.job import Job, Record, day, parse_arguments, run_step
 from processing.profiling import summarise
 from processing.tables import Limits, write_parts
 from rightpack.trigger import DropData
@@ -34,8 +35,9 @@ def run(job: Job, arguments: Arguments) -> None:
     record = Record("Prepare")
     settings = job.settings(job.input("config"))
     columns = inference_columns(settings.features)
-    drop = read_drop(job.input("data"), DropData(arguments.data_uri, arguments.manifest_uri), columns)
-    record.read("data", job.input("data"), drop.table.num_rows)
+    contract = Contract(columns, settings.defence, day(arguments.business_date), (PRODUCT,))
+    drop = admitted(job, DropData(arguments.data_uri, arguments.manifest_uri), contract)
+    record.read("data", job.input("data"), drop.rows)
     products, doubled = one_per_product(drop.table)
     limits = Limits(settings.inference.rows_per_file, settings.inference.megabytes_per_file)
     features, folder = job.output("features"), job.output("profile")
@@ -44,9 +46,10 @@ def run(job: Job, arguments: Arguments) -> None:
     profile = {
         "version": 1,
         "business_date": arguments.business_date,
-        "rows": drop.table.num_rows,
+        "rows": drop.rows,
         "products": products.num_rows,
         "doubled": doubled,
+        "quarantine": drop.save(folder),
         "files": drop.files,
         "files_to_score": len(parts),
         "columns": summarise(products, [c for c in columns if c not in DECIDED]),

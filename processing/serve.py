@@ -13,7 +13,7 @@ from gunicorn.app.base import BaseApplication
 from processing.artefact import Card, read_index
 from processing.invocations import Application
 from processing.job import Job, run_step
-from processing.scoring import Bundle
+from processing.scoring.bundle import Bundle
 from rightpack.errors import SettingsError
 
 MOST_CONCURRENT: Final = 16

@@ -1,7 +1,7 @@
 """Train: learn one package type's model and write it as a bundle of one.
 
 Part of the training rows (by another hash of the product id) is set aside: it tunes the model and calibrates it. The
-model is then learned again from all of them.
+model is then learned again from all of them. Hyperparameters of the job are laid over the settings' parameters.
 """
 
 from __future__ import annotations
@@ -9,25 +9,25 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 import pyarrow as pa
 
-from processing import tables
+from processing import hyperparameters, tables
 from processing.architectures.base import BUILT_IN, Architecture, Examples, Options, resolve
 from processing.architectures.calibration import Calibration
+from processing.architectures.ordinal.trees import DEFAULTS as JOINT
 from processing.artefact import Card, Entry, libraries, write_index
 from processing.columns import LABEL, PRODUCT, WEIGHT
 from processing.features.encoder import Encoder
 from processing.features.raw import RawColumns
 from processing.job import Job, run_step
 from processing.plugins import Source, blaming, fetch_source
-from processing.scoring import Scorer
+from processing.progress import Judge, Say, lines, prefixed, unsaid
+from processing.scoring.bundle import Scorer
 from processing.splitting import fractions
-from processing.statistics.metrics import Ranked
 from processing.training_joint import train_joint
 from rightpack.errors import DataError
 from rightpack.packaging import EVERY_TYPE
@@ -51,24 +51,33 @@ def run(job: Job) -> None:
     settings = job.settings(job.channel("config"))
     package_type = settings.target(job.variable("PACKAGE_TYPE"))
     table = tables.read_folder(job.channel("train"))
-    folder = job.model / package_type
-    card = _joint(table, settings, folder) if package_type == EVERY_TYPE else _single(job, table, settings, folder)
+    given = hyperparameters.read(job.root / "input" / "config")
+    card = (_joint if package_type == EVERY_TYPE else _single)(job, table, settings, given)
     write_index(job.model, [Entry(package_type, package_type, card.architecture)])
     _announce(card)
 
 
-def _joint(table: pa.Table, settings: Settings, folder: Path) -> Card:
-    scorer = train_joint(table, settings)
-    scorer.save(folder)
+def _joint(job: Job, table: pa.Table, settings: Settings, given: Mapping[str, str]) -> Card:
+    model = settings.damage_model
+    parameters = {**model.parameters, **hyperparameters.typed(given, JOINT, "the damage model")}
+    scorer = train_joint(table, replace(settings, damage_model=replace(model, parameters=parameters)))
+    scorer = replace(scorer, card=replace(scorer.card, settings_digest=settings.digest))
+    scorer.save(job.model / EVERY_TYPE)
     return scorer.card
 
 
-def _single(job: Job, table: pa.Table, settings: Settings, folder: Path) -> Card:
-    """The model of the package type that `folder` is called after."""
-    _refuse_poor(table, folder.name, settings.training.minimum_rows)
-    source = _source(job, settings)
-    with blaming(settings.training.architecture, source):
-        scorer = train(table, folder.name, settings, source)
+def _single(job: Job, table: pa.Table, settings: Settings, given: Mapping[str, str]) -> Card:
+    """The model of one package type."""
+    training, package_type = settings.training, job.variable("PACKAGE_TYPE")
+    _refuse_poor(table, package_type, training.minimum_rows)
+    source, folder = _source(job, settings), job.model / package_type
+    with blaming(training.architecture, source):
+        defaults = getattr(resolve(training.architecture, source), "defaults", None)
+        parameters = {**training.parameters, **hyperparameters.typed(given, defaults, training.architecture)}
+        tuned = replace(settings, training=replace(training, parameters=parameters))
+        scorer = train(table, package_type, tuned, source, say=_say)
+        # the card holds the parameters; the digest finds the settings that they were laid over
+        scorer = replace(scorer, card=replace(scorer.card, settings_digest=settings.digest))
         if source:
             source.save(folder)
         scorer.save(folder)
@@ -83,12 +92,17 @@ def _source(job: Job, settings: Settings) -> Source | None:
     return fetch_source(training.source, job.client("s3"))
 
 
-def train(table: pa.Table, package_type: str, settings: Settings, source: Source | None = None) -> Scorer:
-    """Learn from a prepared training table; the same table and settings give the same files."""
+def train(
+    table: pa.Table, package_type: str, settings: Settings, source: Source | None = None, *, say: Say = unsaid
+) -> Scorer:
+    """Learn from a prepared training table; the same table and settings give the same files.
+
+    `say` is told how good the model is while it learns.
+    """
     encoder = Encoder.learn(RawColumns(table, "the training data"), settings.features)
     examples = _examples(table, encoder)
     inside = fractions(table[PRODUCT], f"{settings.split.salt}/tuning") < TUNING_SHARE
-    learned = _learn(examples, inside, settings, resolve(settings.training.architecture, source))
+    learned = _learn(examples, inside, settings, resolve(settings.training.architecture, source), say=say)
     card = Card(
         package_type=package_type,
         architecture=settings.training.architecture,
@@ -115,17 +129,17 @@ def _learn(
     inside: np.ndarray[tuple[int], np.dtype[np.bool_]],
     settings: Settings,
     architecture: type[Architecture],
+    *,
+    say: Say,
 ) -> Learned:
     training = settings.training
     options = Options(training.parameters, training.seed, training.threads or os.cpu_count() or 1)
     tuning, learning = examples.take(inside), examples.take(~inside)
     if min(_rarer(tuning), _rarer(learning)) < LEAST_PER_CLASS:
         return Learned(architecture.fit(examples, None, options), Calibration(), {})
-    first = architecture.fit(learning, tuning, options)
-    chances = first.predict(tuning.encoded)
-    calibration = Calibration.learn(chances, tuning.labels, tuning.weights)
-    ranked = Ranked.of(tuning.labels, calibration.apply(chances))
-    measured = {name: float(value) for name, value in ranked.metrics(tuning.weights).items()}
+    judge = Judge(tuning, say)
+    first = architecture.fit(learning, tuning, replace(options, watch=judge.watch))
+    calibration, measured = judge.measure(first.predict(tuning.encoded))
     return Learned(first.refit(examples, options), calibration, measured)
 
 
@@ -147,16 +161,20 @@ def _refuse_poor(table: pa.Table, package_type: str, minimum_rows: int) -> None:
 
 
 def _announce(card: Card) -> None:
-    """Lines that the training job's metric definitions pick up: `name=value;`."""
-    values = {"train_rows": card.rows, "train_label_share": card.label_share}
-    values |= {f"tuning_{name}": value for name, value in card.tuning.items()}
-    for name, value in values.items():
-        sys.stdout.write(f"{name}={value:.6g};\n")
+    _say({"train_rows": card.rows, "train_label_share": card.label_share, **prefixed(card.tuning)})
+
+
+def _say(values: Mapping[str, float]) -> None:
+    sys.stdout.write(lines(values))
     sys.stdout.flush()
 
 
 def main() -> int:
-    """Entry of the image's command `train`."""
+    """Entry of the image's command `train`: the environment variable LAYER asks for a layer of topics instead."""
+    if os.environ.get("LAYER"):
+        from processing.topics.train import main as train_layer  # a model of packaging needs none of it
+
+        return train_layer()
     return run_step(run, note="failure")
 
 

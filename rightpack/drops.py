@@ -72,7 +72,7 @@ class DropRequest:
 
 
 def requests_for(event: Mapping[str, Any], settings: Settings, *, unique: str, today: dt.date) -> list[DropRequest]:
-    """Drops that a schedule or a person asks for: one per training target, or one for inference.
+    """Drops that a schedule or a person asks for: one per training target, or one for inference and for topics.
 
     Args:
         event: `pipeline` and `mode`, optionally `business_date`, `package_types` (targets, so `every-type` may be one)
@@ -88,7 +88,7 @@ def requests_for(event: Mapping[str, Any], settings: Settings, *, unique: str, t
     except (KeyError, ValueError) as error:
         raise TriggerError(f"A drop needs a known pipeline, a mode and a date like 2026-11-20: {error!r}") from error
     overrides = dict(event.get("settings", {}))
-    if kind is PipelineKind.INFERENCE:
+    if kind is not PipelineKind.TRAINING:
         return [DropRequest(kind, mode, date, f"{mode}-{unique}", settings=overrides)]
     names = [settings.target(name) for name in event.get("package_types") or settings.targets]
     return [DropRequest(kind, mode, date, f"{name}-{unique}", name, overrides) for name in names]
@@ -116,7 +116,9 @@ class DropMaker:
     def _statements(self, request: DropRequest, settings: Settings) -> Sequence[str]:
         schema, features = settings.warehouse.schema, settings.features
         before: list[str] = []
-        if request.package_type is None:
+        if request.pipeline is PipelineKind.TOPICS:
+            query = warehouse.topic_rows(settings.topics.text, request.business_date, schema=schema)
+        elif request.package_type is None:
             query = warehouse.inference_rows(request.mode, request.business_date, features, schema=schema)
         elif request.package_type == EVERY_TYPE:
             query = warehouse.damage_rows(request.business_date, settings)

@@ -6,67 +6,64 @@ import datetime as dt
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from rightpack.errors import CapacityError, PlatformError, RightpackError
+from rightpack.dispatch import Dispatcher
+from rightpack.errors import RightpackError
 from rightpack.layout import (
     SETTINGS_NAME,
     Layout,
-    Metric,
     PipelineKind,
     config_prefix,
     quarantine_key,
 )
-from rightpack.ledger import Ledger, Run, RunState, stamp
-from rightpack.metrics import Metrics
-from rightpack.notices import Notices
+from rightpack.ledger import NOTICE, SCHEDULED, Ledger, Run, RunState, Telling, stamp
+from rightpack.notices import Outbox
+from rightpack.packaging import EVERY_TYPE
 from rightpack.registry import Registry
 from rightpack.settings import Settings
+from rightpack.topic_model import GROUP as TOPIC_MODELS
+from rightpack.topic_model import topic_parameters, with_topic_model
 from rightpack.trigger import MAX_BYTES, Trigger, TriggerObject, parse
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sagemaker import SageMakerClient
 
-LIMIT_CODES: Final = frozenset({"ResourceLimitExceeded"})
-TRANSIENT_CODES: Final = frozenset(
-    {"ThrottlingException", "ConflictException", "InternalFailure", "ServiceUnavailable", "RequestTimeout"}
-)
-
 
 @dataclass(frozen=True, slots=True)
-class Launcher:
-    """Everything that is needed to start a run; built once per Lambda environment."""
+class Planner:
+    """Makes the record of a run: everything that starting it takes, so that whoever finds it can start it."""
 
     layout: Layout
     s3: S3Client
     sagemaker: SageMakerClient
-    ledger: Ledger
-    metrics: Metrics
-    notices: Notices
     now: Callable[[], dt.datetime]
 
-    def launch(self, source: TriggerObject) -> Run:
-        """Start the run of a trigger object, or find it started; a trigger that cannot be used is quarantined.
+    def plan(self, source: TriggerObject, trigger: Trigger, settings: Settings) -> Run:
+        """A New run of a trigger under resolved settings; they are published, and the model group is there after."""
+        if trigger.pipeline is PipelineKind.TRAINING and trigger.package_type != EVERY_TYPE:
+            settings = with_topic_model(settings, Registry(self.sagemaker), self.layout)
+        moment = stamp(self.now())
+        return Run(
+            run_id=source.run_id,
+            pipeline=trigger.pipeline.value,
+            state=RunState.NEW,
+            created_at=moment,
+            updated_at=moment,
+            trigger_uri=f"s3://{source.bucket}/{source.key}",
+            trigger_version=source.version,
+            mode=trigger.mode,
+            business_date=trigger.business_date.isoformat(),
+            package_type=trigger.package_type or "",
+            token=source.digest,
+            parameters=json.dumps(self._parameters(source.run_id, trigger, settings)),
+            policy=settings.launching.to_json(),
+            queue=f"new/{SCHEDULED}",
+        )
 
-        Raises:
-            CapacityError, PlatformError: try again with the same object, nothing is lost.
-        """
-        known = self.ledger.find(source.run_id)
-        if known is not None and known.state is not RunState.NEW:
-            return known
-        body = self._read(source)
-        try:
-            trigger = parse(body, source)
-            settings = Settings.load(self.layout.stage, [trigger.settings])
-            if trigger.package_type:
-                settings.target(trigger.package_type)
-        except RightpackError as error:
-            return self._quarantine(source, body, error)
-        run = self.ledger.claim(self._new(source, trigger))
-        return self._start(run, source, trigger, settings) if run.state is RunState.NEW else run
-
-    def _read(self, source: TriggerObject) -> bytes:
+    def read(self, source: TriggerObject) -> bytes:
+        """Bytes of a trigger object, no more than are read anyway."""
         query: dict[str, Any] = {"Bucket": source.bucket, "Key": source.key, "Range": f"bytes=0-{MAX_BYTES}"}
         if not _is_etag(source.version):
             query["VersionId"] = source.version
@@ -77,75 +74,94 @@ class Launcher:
                 raise
             return b""
 
-    def _new(self, source: TriggerObject, trigger: Trigger | None) -> Run:
-        moment = stamp(self.now())
-        return Run(
-            run_id=source.run_id,
-            pipeline=trigger.pipeline.value if trigger else "unknown",
-            state=RunState.NEW,
-            created_at=moment,
-            updated_at=moment,
-            trigger_uri=f"s3://{source.bucket}/{source.key}",
-            trigger_version=source.version,
-            mode=trigger.mode if trigger else "",
-            business_date=trigger.business_date.isoformat() if trigger else "",
-            package_type=(trigger.package_type or "") if trigger else "",
-        )
-
-    def _quarantine(self, source: TriggerObject, body: bytes, error: RightpackError) -> Run:
-        """Keep the refused trigger with its reason, record it, and tell people once."""
-        reason = {"trigger": f"s3://{source.bucket}/{source.key}", "version": source.version, "reason": str(error)}
-        for name, content in (("trigger.json", body), ("reason.json", json.dumps(reason, indent=1).encode())):
-            self.s3.put_object(Bucket=source.bucket, Key=quarantine_key(source.run_id, name), Body=content)
-        run = self.ledger.claim(self._new(source, None))
-        if self.ledger.finish(run.run_id, RunState.REFUSED, reason=str(error), fault=error.fault, now=self.now()):
-            self.metrics.put({Metric.TRIGGER_QUARANTINED: 1})
-            self.notices.refused(run, str(error))
-        return self.ledger.get(run.run_id)
-
-    def _start(self, run: Run, source: TriggerObject, trigger: Trigger, settings: Settings) -> Run:
-        parameters = self._parameters(run, trigger, self._publish(settings))
-        try:
-            answer = self.sagemaker.start_pipeline_execution(
-                PipelineName=self.layout.pipeline(trigger.pipeline),
-                PipelineExecutionDisplayName=run.run_id,
-                ClientRequestToken=source.digest,
-                PipelineParameters=[{"Name": name, "Value": value} for name, value in parameters.items()],
-            )
-        except self.sagemaker.exceptions.ClientError as error:
-            raise _start_failure(run, error.response["Error"]) from error
-        self.ledger.launched(run.run_id, answer["PipelineExecutionArn"], now=self.now())
-        return self.ledger.get(run.run_id)
-
-    def _publish(self, settings: Settings) -> str:
+    def publish(self, settings: Settings) -> str:
         """Write resolved settings where the jobs read them; the key is their digest, so equal settings share a file."""
         prefix = config_prefix(settings.digest)
         self.s3.put_object(Bucket=self.layout.data_bucket, Key=prefix + SETTINGS_NAME, Body=settings.to_json().encode())
         return f"s3://{self.layout.data_bucket}/{prefix}"
 
-    def _parameters(self, run: Run, trigger: Trigger, config_uri: str) -> dict[str, str]:
+    def _parameters(self, run_id: str, trigger: Trigger, settings: Settings) -> dict[str, str]:
         parameters = {
-            "RunId": run.run_id,
+            "RunId": run_id,
             "BusinessDate": trigger.business_date.isoformat(),
             "DataUri": trigger.data.uri,
             "ManifestUri": trigger.data.manifest,
-            "ConfigUri": config_uri,
+            "ConfigUri": self.publish(settings),
         }
         if trigger.pipeline is PipelineKind.INFERENCE:
             return {**parameters, "Mode": trigger.mode}
-        package_type = trigger.package_type or ""
-        group = self.layout.model_group(package_type)
+        group = self.layout.model_group(trigger.package_type or TOPIC_MODELS)
         Registry(self.sagemaker).ensure_group(group)
-        return {**parameters, "PackageType": package_type, "ModelPackageGroupName": group}
+        parameters["ModelPackageGroupName"] = group
+        if trigger.pipeline is PipelineKind.TOPICS:
+            return {**parameters, **topic_parameters(settings.topics)}
+        return {**parameters, "PackageType": trigger.package_type or ""}
+
+
+@dataclass(frozen=True, slots=True)
+class Launcher:
+    """Takes trigger objects; built once per Lambda environment."""
+
+    planner: Planner
+    ledger: Ledger
+    dispatcher: Dispatcher
+    outbox: Outbox
+
+    def launch(self, source: TriggerObject) -> Run:
+        """Start the run of a trigger object, queue it, or find it started; refuse a trigger that cannot be used.
+
+        A run that cannot start now stays New: the reconciler starts it, so the announcement has done its work.
+        """
+        known = self.ledger.find(source.run_id)
+        if known is not None:
+            return self._go_on(known)
+        body = self.planner.read(source)
+        try:
+            trigger = parse(body, source)
+            settings = Settings.load(self.planner.layout.stage, [trigger.settings])
+            if trigger.package_type:
+                settings.target(trigger.package_type)
+            planned = self.planner.plan(source, trigger, settings)
+        except RightpackError as error:
+            if error.transient:
+                raise
+            return self._quarantine(source, body, error)
+        return self._go_on(self.ledger.claim(planned))
+
+    def _go_on(self, run: Run) -> Run:
+        """Start what is New, tell what was refused and never told; everything else is others' work."""
+        if run.state is RunState.NEW and run.parameters and run.queue == run.waiting and self.dispatcher.slot_free():
+            self.dispatcher.starter.start(run)
+            return self._told(self.ledger.get(run.run_id))
+        return self._told(run) if run.state is RunState.REFUSED else run
+
+    def _told(self, run: Run) -> Run:
+        if run.notice == Telling.DUE:
+            self.outbox.tell(run)
+        return run
+
+    def _quarantine(self, source: TriggerObject, body: bytes, error: RightpackError) -> Run:
+        """Keep the refused trigger with its reason, record it, and tell people once."""
+        reason = {"trigger": f"s3://{source.bucket}/{source.key}", "version": source.version, "reason": str(error)}
+        for name, content in (("trigger.json", body), ("reason.json", json.dumps(reason, indent=1).encode())):
+            self.planner.s3.put_object(Bucket=source.bucket, Key=quarantine_key(source.run_id, name), Body=content)
+        moment = stamp(self.planner.now())
+        refused = Run(
+            run_id=source.run_id,
+            pipeline="unknown",
+            state=RunState.REFUSED,
+            created_at=moment,
+            updated_at=moment,
+            trigger_uri=f"s3://{source.bucket}/{source.key}",
+            trigger_version=source.version,
+            reason=str(error)[:1024],
+            cause=error.fault.value,
+            ended_at=moment,
+            queue=NOTICE,
+            notice=Telling.DUE.value,
+        )
+        return self._told(self.ledger.claim(refused))
 
 
 def _is_etag(version: str) -> bool:
     return version.startswith('"') or version == "null"
-
-
-def _start_failure(run: Run, error: Any) -> RightpackError:
-    code, words = error.get("Code", ""), error.get("Message", "")
-    text = f"Run {run.run_id} could not be started: {code}: {words}"
-    if code in LIMIT_CODES:
-        return CapacityError(text)
-    return PlatformError(text) if code in TRANSIENT_CODES else RightpackError(text)

@@ -21,10 +21,25 @@ NAME_PATTERN = re.compile(r"[a-z0-9](-?[a-z0-9]){0,40}")
 
 
 class PipelineKind(StrEnum):
-    """The two pipelines."""
+    """The pipelines."""
 
     TRAINING = "training"
     INFERENCE = "inference"
+    TOPICS = "topics"
+
+
+class Stack(StrEnum):
+    """The stacks of a stage in the order in which they are deployed; each knows those before it by names only."""
+
+    STORAGE = "storage"
+    WAREHOUSE = "warehouse"
+    PLATFORM = "platform"
+    PIPELINES = "pipelines"
+
+
+def stack_name(stage: str, stack: Stack) -> str:
+    """Name of a stack, e.g. `rightpack-dev-storage`."""
+    return f"{PROJECT}-{stage}-{stack.value}"
 
 
 class Metric(StrEnum):
@@ -98,6 +113,16 @@ class Layout:
     def dead_letter_queue(self) -> str:
         """Where triggers end that could not be handled."""
         return self.named("triggers-dead")
+
+    @property
+    def mapping_queue(self) -> str:
+        """Queue between the callback steps of the topics pipeline and the revise-mapping function."""
+        return self.named("mappings")
+
+    @property
+    def mapping_dead_letter_queue(self) -> str:
+        """Where messages of callback steps end that could not be handled."""
+        return self.named("mappings-dead")
 
     @property
     def topic_arn(self) -> str:

@@ -1,16 +1,23 @@
 """The ledger: one record per run in DynamoDB, changed by conditional writes only.
 
     New ──► Launched ──► InProgress ──► Completed | Failed | Stopped
-     └────► Refused (the trigger or its data cannot be used)
+     │ ▲        └────┬───────┘                       └──────┴──► New | InProgress (retried on purpose)
+     │ └─────────────┘ launched anew on another instance type
+     └────► Failed | Stopped | Refused (the trigger or its data cannot be used)
 
-A run is claimed before its execution starts. Whoever finds a record that is still New may start it again, because
-StartPipelineExecution gets the same token each time. A terminal state is entered once; only a retry leaves it.
+A run is claimed before its execution starts, with everything that starting it takes. Whoever finds a record that is
+still New may start it again, because StartPipelineExecution gets the same token and the same parameters each time.
+A terminal state is entered once; only a retry on purpose leaves it.
+
+What is to be done for a record is its `queue`, the key of a sparse index: `new/<batch>` waits for a free slot,
+`in-flight` has an execution, `retry` waits for `next_try_at`, `notice` has ended and people are not told yet,
+`batches` is a batch that has not ended. A record without one needs nothing more.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
@@ -35,6 +42,32 @@ class RunState(StrEnum):
 
 TERMINAL: Final = frozenset({RunState.COMPLETED, RunState.FAILED, RunState.STOPPED, RunState.REFUSED})
 OPEN: Final = tuple(s for s in RunState if s not in TERMINAL)
+RUNNING: Final = (RunState.LAUNCHED, RunState.IN_PROGRESS)
+LEGAL: Final[Mapping[RunState, frozenset[RunState]]] = {
+    RunState.NEW: frozenset({RunState.NEW, RunState.LAUNCHED, RunState.FAILED, RunState.STOPPED, RunState.REFUSED}),
+    RunState.LAUNCHED: frozenset({RunState.NEW, *RUNNING, RunState.COMPLETED, RunState.FAILED, RunState.STOPPED}),
+    RunState.IN_PROGRESS: frozenset(
+        {RunState.NEW, RunState.IN_PROGRESS, RunState.COMPLETED, RunState.FAILED, RunState.STOPPED}
+    ),
+    RunState.FAILED: frozenset({RunState.NEW, RunState.IN_PROGRESS}),
+    RunState.STOPPED: frozenset({RunState.NEW, RunState.IN_PROGRESS}),
+    RunState.COMPLETED: frozenset(),
+    RunState.REFUSED: frozenset(),
+}
+SCHEDULED: Final = "scheduled"
+IN_FLIGHT: Final = "in-flight"
+RETRY: Final = "retry"
+NOTICE: Final = "notice"
+BATCHES: Final = "batches"
+MOST_REASON: Final = 1024
+
+
+class Telling(StrEnum):
+    """How far the notice of an outcome has come."""
+
+    DUE = "due"
+    SENDING = "sending"
+    SENT = "sent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +75,11 @@ class Run:
     """One run as the ledger knows it; times are ISO 8601 in UTC, absent texts are empty.
 
     What a person changes in the registry is a run of the pipeline `registry` that is Completed from the start: `model`
-    is the version's ARN, `who` the person's.
+    is the version's ARN, `who` the person's. A batch of runs is a record of the pipeline `batch`.
+
+    `tries` are refused starts, `retries` of its execution, `relaunches` on another instance type. `parameters` and
+    `policy` are JSON texts: the pipeline parameters, and `rightpack.settings.Launching`. `jobs` is a JSON list of what
+    its steps ran and how long.
     """
 
     run_id: str
@@ -57,14 +94,48 @@ class Run:
     package_type: str = ""
     execution_arn: str = ""
     reason: str = ""
-    fault: str = ""
+    cause: str = ""
     model: str = ""
     who: str = ""
+    token: str = ""
+    parameters: str = ""
+    policy: str = ""
+    batch: str = ""
+    variant: str = ""
+    queue: str = ""
+    tries: int = 0
+    retries: int = 0
+    relaunches: int = 0
+    trouble_at: str = ""
+    next_try_at: str = ""
+    launched_at: str = ""
+    ended_at: str = ""
+    step: str = ""
+    notice: str = ""
+    notice_at: str = ""
+    instance_seconds: float = 0.0
+    jobs: str = ""
+    report: str = ""
 
     @property
     def open(self) -> bool:
         """Whether the run may still change by itself."""
         return self.state not in TERMINAL
+
+    @property
+    def attempts(self) -> int:
+        """How often its work was begun."""
+        return self.relaunches + self.retries + bool(self.launched_at)
+
+    @property
+    def display_name(self) -> str:
+        """Name of its present execution: the run id, and the number of the launch where it is not the first."""
+        return f"{self.run_id}-try-{self.relaunches}" if self.relaunches else self.run_id
+
+    @property
+    def waiting(self) -> str:
+        """The queue in which it waits for its first start."""
+        return f"new/{self.batch or SCHEDULED}"
 
 
 class Ledger:
@@ -101,58 +172,159 @@ class Ledger:
         found = list(self._query("by-execution", "execution_arn", execution_arn))
         return found[0] if found else None
 
-    def recent(self, pipeline: str, limit: int = 100) -> list[Run]:
-        """Newest runs of a pipeline first."""
-        return list(self._query("by-pipeline", "pipeline", pipeline, limit))
+    def recent(self, pipeline: str, limit: int = 100, *, since: str = "") -> list[Run]:
+        """Newest runs of a pipeline first, those created from `since` on."""
+        return list(self._query("by-pipeline", "pipeline", pipeline, limit=limit, since=since))
+
+    def queued(self, queue: str, limit: int = 0) -> list[Run]:
+        """What is to be done for whom, oldest first; the index may lag, so a write may find that it is done."""
+        return list(self._query("by-queue", "queue", queue, limit=limit, oldest_first=True))
+
+    def of_batch(self, batch: str) -> list[Run]:
+        """All runs of a batch, oldest first."""
+        return list(self._query("by-batch", "batch", batch, oldest_first=True))
 
     def launched(self, run_id: str, execution_arn: str, *, now: dt.datetime) -> bool:
         """New → Launched; False if the run had left New."""
-        changes = {"state": RunState.LAUNCHED, "execution_arn": execution_arn}
-        return self._change(run_id, changes, (RunState.NEW,), now)
+        changes = {"execution_arn": execution_arn, "launched_at": stamp(now), "queue": IN_FLIGHT, "next_try_at": ""}
+        return self._enter(run_id, RunState.LAUNCHED, changes, now=now)
 
     def in_progress(self, run_id: str, *, now: dt.datetime) -> bool:
         """Launched → InProgress; a late event finds another state and changes nothing."""
-        return self._change(run_id, {"state": RunState.IN_PROGRESS}, (RunState.LAUNCHED,), now)
+        return self._enter(run_id, RunState.IN_PROGRESS, {}, now=now, states=(RunState.LAUNCHED,))
 
     def resumed(self, run_id: str, *, now: dt.datetime) -> bool:
         """Failed or Stopped → InProgress, after the execution was retried on purpose."""
-        changes = {"state": RunState.IN_PROGRESS, "reason": "", "fault": ""}
-        return self._change(run_id, changes, (RunState.FAILED, RunState.STOPPED), now)
+        changes = {"queue": IN_FLIGHT, **_FORGET, **_UNTOLD}
+        states = (RunState.FAILED, RunState.STOPPED)
+        return self._enter(run_id, RunState.IN_PROGRESS, changes, now=now, states=states)
 
-    def finish(self, run_id: str, state: RunState, *, reason: str = "", fault: str = "", now: dt.datetime) -> bool:
-        """Enter a terminal state; True only for the one caller who did it, who then sends the notice."""
-        return self._change(run_id, {"state": state, "reason": reason[:1024], "fault": fault}, OPEN, now)
+    def finish(
+        self, run_id: str, state: RunState, *, reason: str = "", cause: str = "", now: dt.datetime, **facts: object
+    ) -> bool:
+        """Enter a terminal state; True only for the one caller who did it. People are then to be told."""
+        changes = {
+            "reason": reason[:MOST_REASON], "cause": cause, "ended_at": stamp(now), "next_try_at": "",
+            "queue": NOTICE, "notice": Telling.DUE.value, **facts,
+        }  # fmt: skip
+        states = tuple(s for s in OPEN if state in LEGAL[s])
+        return self._enter(run_id, state, changes, now=now, states=states)
 
-    def _change(self, run_id: str, changes: dict[str, str], expected: tuple[RunState, ...], now: dt.datetime) -> bool:
-        changes = {**changes, "updated_at": stamp(now)}
-        names = {f"#{key}": key for key in (*changes, "state")}
-        values = {f":{key}": {"S": str(value)} for key, value in changes.items()}
-        states = {f":e{index}": {"S": state.value} for index, state in enumerate(expected)}
+    def postponed(self, run: Run, *, reason: str, cause: str, until: dt.datetime, now: dt.datetime) -> bool:
+        """A start was refused for a reason that may pass; False if somebody else has dealt with it."""
+        return self._plan(run, {"tries": run.tries + 1}, reason, cause, until, now)
+
+    def to_retry(self, run: Run, *, reason: str, cause: str, until: dt.datetime, now: dt.datetime) -> bool:
+        """An execution failed for a reason that may pass: it is to be retried; `retried` follows."""
+        return self._plan(run, {"retries": run.retries + 1}, reason, cause, until, now)
+
+    def retried(self, run: Run, *, now: dt.datetime) -> bool:
+        """The retry that was planned has been asked for."""
+        changes = {"queue": IN_FLIGHT, "next_try_at": ""}
+        where = {"retries": run.retries, "queue": RETRY}
+        return self._enter(run.run_id, RunState.IN_PROGRESS, changes, now=now, states=RUNNING, where=where)
+
+    def relaunch(self, run: Run, *, reason: str, cause: str, now: dt.datetime, anew: bool = False) -> bool:
+        """Back to New, for an execution of its own: on the next instance type, or on purpose (`anew`)."""
+        changes: dict[str, object] = {
+            "relaunches": run.relaunches + 1, "execution_arn": "", "retries": 0, "queue": run.waiting,
+            "next_try_at": "", "reason": reason[:MOST_REASON], "cause": cause,
+        }  # fmt: skip
+        if anew:
+            changes |= {**_FORGET, **_UNTOLD}
+        states = (RunState.FAILED, RunState.STOPPED) if anew else RUNNING
+        where = {"relaunches": run.relaunches}
+        return self._enter(run.run_id, RunState.NEW, changes, now=now, states=states, where=where)
+
+    def mark(self, run: Run, telling: Telling, expected: Iterable[Telling], *, now: dt.datetime) -> bool:
+        """Move the notice of an outcome on; True for the one caller who did. Once it is sent nothing is left to do."""
+        changes = {"notice": telling.value, "notice_at": stamp(now), "queue": "" if telling is Telling.SENT else NOTICE}
+        for one in expected:
+            where = {"notice": one.value, "notice_at": run.notice_at} if one is Telling.SENDING else {"notice": one}
+            if self._enter(run.run_id, run.state, changes, now=None, states=(run.state,), where=where):
+                return True
+        return False
+
+    def _plan(
+        self, run: Run, counted: Mapping[str, int], reason: str, cause: str, until: dt.datetime, now: dt.datetime
+    ) -> bool:
+        """Count and wait; the count before is the condition, so racing observers count a failure once."""
+        changes = {
+            **counted, "queue": RETRY, "reason": reason[:MOST_REASON], "cause": cause,
+            "next_try_at": stamp(until), "trouble_at": run.trouble_at or stamp(now),
+        }  # fmt: skip
+        where = {**{key: value - 1 for key, value in counted.items()}, "queue": run.queue}
+        state = RunState.NEW if run.state is RunState.NEW else RunState.IN_PROGRESS
+        states = (RunState.NEW,) if state is RunState.NEW else RUNNING
+        return self._enter(run.run_id, state, changes, now=now, states=states, where=where)
+
+    def _enter(
+        self,
+        run_id: str,
+        state: RunState,
+        changes: Mapping[str, object],
+        *,
+        now: dt.datetime | None,
+        states: tuple[RunState, ...] = (),
+        where: Mapping[str, object] | None = None,
+    ) -> bool:
+        """Change a record that is in one of `states` (those that may legally become `state`) and like `where`."""
+        moment = {"updated_at": stamp(now)} if now else {}
+        expected = states or tuple(s for s in RunState if state in LEGAL[s])
+        write = _Write({**changes, **moment, "state": state}, expected, where or {})
         try:
-            self._client.update_item(
-                TableName=self._table,
-                Key={"run_id": {"S": run_id}},
-                UpdateExpression="SET " + ", ".join(f"#{key} = :{key}" for key in changes),
-                ConditionExpression=f"#state IN ({', '.join(states)})",
-                ExpressionAttributeNames=names,
-                ExpressionAttributeValues={**values, **states},
-            )
+            self._client.update_item(TableName=self._table, Key={"run_id": {"S": run_id}}, **write.request())
         except self._client.exceptions.ConditionalCheckFailedException:
             return False
         return True
 
-    def _query(self, index: str, key: str, value: str, limit: int = 0) -> Iterator[Run]:
+    def _query(
+        self, index: str, key: str, value: str, *, limit: int = 0, since: str = "", oldest_first: bool = False
+    ) -> Iterator[Run]:
+        condition = "#k = :v AND created_at >= :s" if since else "#k = :v"
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
             IndexName=index,
-            KeyConditionExpression="#k = :v",
+            KeyConditionExpression=condition,
             ExpressionAttributeNames={"#k": key},
-            ExpressionAttributeValues={":v": {"S": value}},
-            ScanIndexForward=False,
-            PaginationConfig={"MaxItems": limit} if limit else {},
+            ExpressionAttributeValues={":v": {"S": value}, **({":s": {"S": since}} if since else {})},
+            ScanIndexForward=oldest_first,
+            PaginationConfig={"MaxItems": limit, "PageSize": limit} if limit else {},
         )
         for page in pages:
             yield from (_run(item) for item in page["Items"])
+
+
+_FORGET: Final[Mapping[str, object]] = {
+    "reason": "", "cause": "", "step": "", "trouble_at": "", "next_try_at": "", "ended_at": "",
+}  # fmt: skip
+_UNTOLD: Final[Mapping[str, object]] = {"notice": "", "notice_at": ""}
+
+
+@dataclass(frozen=True, slots=True)
+class _Write:
+    """One conditional write: empty texts and zeros are removed, since absent is what they mean."""
+
+    changes: Mapping[str, object]
+    states: tuple[RunState, ...]
+    where: Mapping[str, object]
+
+    def request(self) -> dict[str, Any]:
+        """Members of UpdateItem."""
+        kept = {key: value for key, value in self.changes.items() if value}
+        removed = [key for key in self.changes if key not in kept]
+        conditions = [f"#state IN ({', '.join(f':e{i}' for i in range(len(self.states)))})"]
+        conditions += [f"#{k} = :w_{k}" if v else f"attribute_not_exists(#{k})" for k, v in self.where.items()]
+        values = {f":{key}": _text(value) for key, value in kept.items()}
+        values |= {f":e{index}": _text(state) for index, state in enumerate(self.states)}
+        values |= {f":w_{key}": _text(value) for key, value in self.where.items() if value}
+        remove = f" REMOVE {', '.join(f'#{key}' for key in removed)}" if removed else ""
+        return {
+            "UpdateExpression": "SET " + ", ".join(f"#{key} = :{key}" for key in kept) + remove,
+            "ConditionExpression": " AND ".join(conditions),
+            "ExpressionAttributeNames": {f"#{key}": key for key in {*self.changes, *self.where, "state"}},
+            "ExpressionAttributeValues": values,
+        }
 
 
 def stamp(moment: dt.datetime) -> str:
@@ -160,12 +332,22 @@ def stamp(moment: dt.datetime) -> str:
     return moment.astimezone(dt.UTC).isoformat(timespec="milliseconds")
 
 
+def _text(value: object) -> dict[str, str]:
+    return {"S": str(value)}
+
+
 def _item(run: Run) -> dict[str, Any]:
     # An empty text cannot be a key of an index, so absent texts stay absent.
-    return {key: {"S": str(value)} for key, value in asdict(run).items() if value}
+    return {key: _text(value) for key, value in asdict(run).items() if value}
+
+
+_NUMBERS: Final = {"tries": int, "retries": int, "relaunches": int, "instance_seconds": float}
 
 
 def _run(item: dict[str, Any]) -> Run:
     known = {f.name for f in fields(Run)}
-    values = {key: value["S"] for key, value in item.items() if key in known}
+    values: dict[str, Any] = {key: value["S"] for key, value in item.items() if key in known}
+    values |= {key: read(values[key]) for key, read in _NUMBERS.items() if key in values}
+    if "fault" in item and "cause" not in values:  # what a record was called before there were classes of cause
+        values["cause"] = item["fault"]["S"]
     return Run(**{**values, "state": RunState(values["state"])})

@@ -91,9 +91,12 @@ class Registry:
             if error.response["Error"]["Code"] not in {"ValidationException", "ResourceNotFound"}:
                 raise
 
-    def champion(self, group: str) -> ModelPackage | None:
-        """The approved version that serves: the one approved last; None where nothing is approved."""
-        approved = list(self.versions(group, Outcome.APPROVED.value))
+    def champion(self, group: str, *, other_than: str = "") -> ModelPackage | None:
+        """The approved version that serves: the one approved last; None where nothing is approved.
+
+        Versions of the artefact `other_than` do not count: a model that is judged again does not challenge itself.
+        """
+        approved = [p for p in self.versions(group, Outcome.APPROVED.value) if p.model_data_url != other_than]
         return max(approved, key=lambda p: (p.approved_at, p.version), default=None)
 
     def describe(self, arn: str) -> ModelPackage:

@@ -1,21 +1,22 @@
-"""Tracking: pipeline executions move their runs through the ledger, told by events and made right by a reconciler.
+"""Tracking: what an execution's state means for its run; told by events, asked for by the reconciler.
 
-SageMaker's events are best effort and may come twice, late or never, so both ways end in the same question to the
-service: how does this execution stand now?
+SageMaker's events are best effort and may come twice, late, out of order or never, so an event is only a reason to ask
+the service: how does this execution stand now? The answer moves the run by a conditional write, once.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from rightpack.errors import Fault
-from rightpack.layout import Metric, PipelineKind
-from rightpack.ledger import Ledger, Run, RunState
-from rightpack.metrics import Metrics
-from rightpack.notices import Notices
+from rightpack.causes import Cause, Diagnosis
+from rightpack.ledger import RETRY, Ledger, Run, RunState
+from rightpack.notices import HELD_STEP, Outbox
+from rightpack.run_jobs import RunJobs
+from rightpack.settings import Launching
+from rightpack.starting import Starter
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
@@ -26,16 +27,9 @@ STATES: Final = {
     "Failed": RunState.FAILED,
     "Stopped": RunState.STOPPED,
 }
-FAULT_WORDS: Final = (
-    ("CapacityError", Fault.CAPACITY),
-    ("ResourceLimitExceeded", Fault.CAPACITY),
-    ("ThrottlingException", Fault.PLATFORM),
-    ("InternalServerError", Fault.PLATFORM),
-    ("ManifestError", Fault.DATA),
-    ("ContractError", Fault.DATA),
-    ("DataError", Fault.DATA),
-    ("SettingsError", Fault.SETTINGS),
-)
+GONE: Final = frozenset({"ResourceNotFound", "ResourceNotFoundException"})
+# How long an answer may be older than the retry that it knows nothing of.
+LAG: Final = dt.timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,82 +37,104 @@ class Tracker:
     """Keeps the ledger true to the service; built once per Lambda environment."""
 
     sagemaker: SageMakerClient
-    ledger: Ledger
-    metrics: Metrics
-    notices: Notices
+    starter: Starter
+    outbox: Outbox
+    jobs: RunJobs
     now: Callable[[], dt.datetime]
+
+    @property
+    def ledger(self) -> Ledger:
+        """The run table."""
+        return self.starter.ledger
 
     def track(self, execution_arn: str) -> Run | None:
         """Bring the run of an execution up to date; None if no run of ours started it."""
-        execution = self.sagemaker.describe_pipeline_execution(PipelineExecutionArn=execution_arn)
-        run = self._run_of(execution_arn, execution.get("PipelineExecutionDisplayName", ""))
-        if run is None:
-            return None
-        status = execution["PipelineExecutionStatus"]
+        try:
+            execution = self.sagemaker.describe_pipeline_execution(PipelineExecutionArn=execution_arn)
+        except self.sagemaker.exceptions.ClientError as error:
+            if error.response["Error"]["Code"] not in GONE:
+                raise
+            return self._lost(execution_arn)
+        run = self._run_of(execution_arn, execution)
+        if run is None or run.execution_arn != execution_arn:
+            return run
         if _was_retried(run, execution):
             self.ledger.resumed(run.run_id, now=self.now())
-        if status in STATES:
-            self._finish(self.ledger.get(run.run_id), STATES[status], execution.get("FailureReason", ""))
-        else:
+            run = self.ledger.get(run.run_id)
+        if run.open and not self._is_stale(run, execution):
+            self._move(run, execution)
+        return self._told(run.run_id)
+
+    def _move(self, run: Run, execution: Mapping[str, Any]) -> None:
+        status = execution["PipelineExecutionStatus"]
+        state = STATES.get(status)
+        if state is None:
             self.ledger.in_progress(run.run_id, now=self.now())
+        elif state is RunState.FAILED:
+            self._failed(run, self.jobs.diagnose(run.execution_arn, execution.get("FailureReason", "")))
+        else:
+            self._end(run, state, reason=run.reason if state is RunState.STOPPED else "")
+
+    def _failed(self, run: Run, why: Diagnosis) -> None:
+        """Go on by itself where that can help: on other machines, or later; else the run has failed."""
+        if run.queue == RETRY:
+            return
+        if why.cause is Cause.CAPACITY or why.never:
+            policy = Launching.from_json(run.policy)
+            if run.parameters and run.relaunches < policy.fallbacks:
+                self.ledger.relaunch(run, reason=why.reason, cause=why.cause, now=self.now())
+                return
+        if why.transient and not self.starter.given_up(run, why):
+            until = self.starter.next_try(run, run.retries)
+            self.ledger.to_retry(run, reason=why.reason, cause=why.cause, until=until, now=self.now())
+        else:
+            self._end(run, RunState.FAILED, reason=why.reason, cause=why.cause, step=why.step or "the pipeline")
+
+    def _end(self, run: Run, state: RunState, *, reason: str, cause: str = "", step: str = "") -> None:
+        account = self.jobs.account(run.execution_arn)
+        held = account.registered_by == HELD_STEP
+        facts = {**account.facts(), "step": step or (HELD_STEP if held else "")}
+        self.ledger.finish(run.run_id, state, reason=reason, cause=cause, now=self.now(), **facts)
+
+    def _run_of(self, execution_arn: str, execution: Mapping[str, Any]) -> Run | None:
+        """The display name is the run id; it is there even while the launch has not been recorded yet."""
+        name = execution.get("PipelineExecutionDisplayName", "")
+        run = self.ledger.find(name.partition("-try-")[0]) if name else None
+        if run is None:
+            return self.ledger.by_execution(execution_arn)
+        if run.execution_arn or run.display_name != name:
+            return run
+        if run.state is RunState.NEW and self.ledger.launched(run.run_id, execution_arn, now=self.now()):
+            return self.ledger.get(run.run_id)
+        if run.state is RunState.STOPPED and execution["PipelineExecutionStatus"] == "Executing":
+            self.starter.stop(execution_arn)  # cancelled while its start was under way
         return self.ledger.get(run.run_id)
 
-    def _run_of(self, execution_arn: str, display_name: str) -> Run | None:
-        """The display name is the run id; it is there even while the launch has not been recorded yet."""
-        run = self.ledger.find(display_name) if display_name else None
-        if run is not None and run.state is RunState.NEW:
-            self.ledger.launched(run.run_id, execution_arn, now=self.now())
-        return run or self.ledger.by_execution(execution_arn)
+    def _lost(self, execution_arn: str) -> Run | None:
+        """The service no longer knows an execution that has not ended for us."""
+        run = self.ledger.by_execution(execution_arn)
+        if run is None or not run.open:
+            return run
+        why = Diagnosis(Cause.PLATFORM, False, f"SageMaker no longer knows the execution {execution_arn}.")
+        self.starter.fail(run, why)
+        return self._told(run.run_id)
 
-    def _finish(self, run: Run, state: RunState, reason: str) -> None:
-        step = "the pipeline"
-        if state is RunState.FAILED:
-            step, reason = self._failed_step(run.execution_arn, reason)
-        fault = fault_of(reason) if state is RunState.FAILED else ""
-        if not self.ledger.finish(run.run_id, state, reason=reason, fault=fault, now=self.now()):
-            return
-        if state is RunState.COMPLETED:
-            self.metrics.put({Metric.RUN_SUCCEEDED: 1}, Pipeline=run.pipeline)
-        elif state is RunState.FAILED:
-            self.metrics.put({Metric.RUN_FAILED: 1}, Pipeline=run.pipeline)
-            self.notices.failed(run, step, reason)
+    def _is_stale(self, run: Run, execution: Mapping[str, Any]) -> bool:
+        """Whether the answer is from before the retry that was asked for last."""
+        changed, retried = execution.get("LastModifiedTime"), dt.datetime.fromisoformat(run.updated_at)
+        if not run.retries or run.queue == RETRY or changed is None or STATES.get(_status(execution)) is None:
+            return False
+        return bool(changed < retried) and self.now() - retried < LAG
 
-    def _failed_step(self, execution_arn: str, reason: str) -> tuple[str, str]:
-        steps = self.sagemaker.get_paginator("list_pipeline_execution_steps").paginate(
-            PipelineExecutionArn=execution_arn, SortOrder="Ascending"
-        )
-        for page in steps:
-            for step in page["PipelineExecutionSteps"]:
-                if step["StepStatus"] == "Failed":
-                    return step["StepName"], self._words(step) or step.get("FailureReason", reason)
-        return "the pipeline", reason
+    def _told(self, run_id: str) -> Run:
+        run = self.ledger.get(run_id)
+        if run.notice == "due":
+            self.outbox.tell(run)
+        return replace(run, notice=self.ledger.get(run_id).notice) if run.notice else run
 
-    def _words(self, step: Any) -> str:
-        """What a processing job said itself; the step's failure reason holds no more than its exit code."""
-        arn = step.get("Metadata", {}).get("ProcessingJob", {}).get("Arn", "")
-        if not arn:
-            return ""
-        job = self.sagemaker.describe_processing_job(ProcessingJobName=arn.rpartition("/")[2])
-        return job.get("ExitMessage", "")
 
-    def reconcile(self) -> dict[str, Any]:
-        """Ask about every run that is still open, and record how long ago each pipeline last succeeded."""
-        tracked = 0
-        for kind in PipelineKind:
-            runs = self.ledger.recent(kind.value)
-            for run in runs:
-                if run.open and run.execution_arn:
-                    self.track(run.execution_arn)
-                    tracked += 1
-            self.metrics.put({Metric.HOURS_SINCE_SUCCESS: self._hours_since_success(runs)}, Pipeline=kind.value)
-        return {"tracked": tracked}
-
-    def _hours_since_success(self, runs: list[Run]) -> float:
-        """Hours since the newest success, or since the oldest run that is known where nothing has succeeded yet."""
-        ended = [run.updated_at for run in runs if run.state is RunState.COMPLETED]
-        begun = [run.created_at for run in runs]
-        since = max(ended, default=min(begun, default=""))
-        return (self.now() - dt.datetime.fromisoformat(since)).total_seconds() / 3600 if since else 0.0
+def _status(execution: Mapping[str, Any]) -> str:
+    return str(execution["PipelineExecutionStatus"])
 
 
 def _was_retried(run: Run, execution: Mapping[str, Any]) -> bool:
@@ -128,12 +144,7 @@ def _was_retried(run: Run, execution: Mapping[str, Any]) -> bool:
     """
     if run.state not in (RunState.FAILED, RunState.STOPPED):
         return False
-    if STATES.get(execution["PipelineExecutionStatus"]) is run.state:
+    if STATES.get(_status(execution)) is run.state:
         return False
     changed: dt.datetime = execution["LastModifiedTime"]
     return changed > dt.datetime.fromisoformat(run.updated_at)
-
-
-def fault_of(reason: str) -> str:
-    """Whose fault a step's failure reason speaks of; ours where it says nothing known."""
-    return next((fault.value for words, fault in FAULT_WORDS if words in reason), Fault.OURS.value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+import re
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -13,7 +14,19 @@ from rightpack.layout import NAME_PATTERN, TRIGGER_NAME, PipelineKind, split_uri
 
 VERSION: Final = 1
 MAX_BYTES: Final = 64 * 1024
-MODES: Final = {PipelineKind.TRAINING: ("weekly",), PipelineKind.INFERENCE: ("daily", "monthly")}
+MAX_DEPTH: Final = 20
+KEY: Final = re.compile(r"[A-Za-z0-9!_.*'()/=+@:,-]+")  # what S3 calls safe, and what COPY takes without quotes
+DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_TEXTS: Final = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+MODES: Final = {
+    PipelineKind.TRAINING: ("weekly",),
+    PipelineKind.INFERENCE: ("daily", "monthly"),
+    PipelineKind.TOPICS: ("monthly",),
+}
+ALL_TYPES: Final = {
+    PipelineKind.INFERENCE: "inference scores every type in one pass",
+    PipelineKind.TOPICS: "topics are of products, whatever they are packed in",
+}
 KEYS: Final = frozenset({"version", "pipeline", "mode", "business_date", "package_type", "data", "settings"})
 
 
@@ -102,16 +115,47 @@ def _load(body: bytes) -> dict[str, Any]:
     if len(body) > MAX_BYTES:
         raise TriggerError(f"The trigger file has {len(body)} bytes; at most {MAX_BYTES} are read.")
     try:
-        raw = json.loads(body.decode("utf-8"))
+        text = body.decode("utf-8")
+        _check_depth(text)
+        raw = json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
+        json.dumps(raw, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise TriggerError(f"The trigger file holds half a character ({error.reason}); write it as UTF-8.") from error
     except (UnicodeDecodeError, ValueError, RecursionError) as error:
         raise TriggerError(f"The trigger file is not JSON: {error}") from error
     raw = _mapping(raw, "the trigger file")
     unknown = sorted(set(raw) - KEYS)
     if unknown:
         raise TriggerError(f"Unknown key {unknown[0]!r} in the trigger file; known are {', '.join(sorted(KEYS))}.")
-    if raw.get("version") != VERSION:
+    if type(raw.get("version")) is not int or raw["version"] != VERSION:
         raise TriggerError(f"Trigger version {raw.get('version')!r} is not known; write version {VERSION}.")
     return raw
+
+
+def _check_depth(text: str) -> None:
+    """Refuse brackets nested beyond what settings ever need, before anything recurses into them."""
+    depth = deepest = 0
+    for character in _TEXTS.sub("", text):
+        if character in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif character in "]}":
+            depth -= 1
+    if deepest > MAX_DEPTH:
+        raise TriggerError(f"The trigger file nests {deepest} levels deep; at most {MAX_DEPTH} are read.")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose keys are all different: of two equal ones nobody knows which was meant."""
+    raw = dict(pairs)
+    if len(raw) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise TriggerError(f"Key {next(n for n in names if names.count(n) > 1)!r} is in the trigger file twice.")
+    return raw
+
+
+def _no_constant(name: str) -> float:
+    raise TriggerError(f"The trigger file holds {name}, which is not JSON.")
 
 
 def _mapping(value: object, what: str) -> dict[str, Any]:
@@ -137,15 +181,17 @@ def _choice(raw: dict[str, Any], key: str, choices: tuple[str, ...]) -> str:
 def _date(raw: dict[str, Any]) -> dt.date:
     value = _text(raw, "business_date")
     try:
+        if not DATE.fullmatch(value):
+            raise ValueError(value)
         return dt.date.fromisoformat(value)
     except ValueError as error:
         raise TriggerError(f"Key 'business_date' is {value!r}; it must be a date like 2026-11-20.") from error
 
 
 def _package_type(raw: dict[str, Any], pipeline: PipelineKind) -> str | None:
-    if pipeline is PipelineKind.INFERENCE:
+    if pipeline in ALL_TYPES:
         if "package_type" in raw:
-            raise TriggerError("Key 'package_type' belongs to training; inference scores every type in one pass.")
+            raise TriggerError(f"Key 'package_type' belongs to training; {ALL_TYPES[pipeline]}.")
         return None
     value = _text(raw, "package_type")
     if not NAME_PATTERN.fullmatch(value):
@@ -171,5 +217,5 @@ def _check_location(name: str, uri: str, folder: str) -> None:
         _, key = split_uri(uri)
     except ValueError as error:
         raise TriggerError(f"{name!r}: {error}.") from error
-    if not uri.startswith(folder) or ".." in key.split("/"):
+    if not uri.startswith(folder) or ".." in key.split("/") or not KEY.fullmatch(key):
         raise TriggerError(f"{name!r} is {uri!r}; a drop's files lie below its own trigger, in {folder!r}.")

@@ -292,6 +292,12 @@ def inference_rows(mode: str, as_of: dt.date, features: Features, *, schema: str
     return statements("inference_rows", **parts, condition="" if mode == "monthly" else UNDECIDED)[0]
 
 
+def topic_rows(text: str, as_of: dt.date, *, schema: str) -> str:
+    """Query for the texts that topics are learned from: of every product known at the end of `as_of` that has one."""
+    parts = {"schema": identifier(schema), "text": identifier(text), "as_of": quoted(as_of)}
+    return statements("topic_rows", **parts)[0]
+
+
 def known_product(product_id: str, *, schema: str) -> str:
     """Query for the one product with this id."""
     return statements("known_product", schema=identifier(schema), product_id=quoted(product_id))[0]

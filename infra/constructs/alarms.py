@@ -19,6 +19,7 @@ from rightpack.packaging import EVERY_TYPE
 STALE_HOURS: Final[Mapping[PipelineKind, int]] = {
     PipelineKind.TRAINING: 8 * 24,  # weekly, and a day to repair it
     PipelineKind.INFERENCE: 30,  # daily, and the hours that a monthly run may take
+    PipelineKind.TOPICS: 40 * 24,  # monthly, and days for a person who revises a mapping
 }
 # A failed asynchronous call is tried twice more within about three minutes; three errors may mean a lost event.
 GIVEN_UP_AFTER: Final = 3

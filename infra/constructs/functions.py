@@ -22,6 +22,7 @@ TRACK_RUNS: Final = FunctionPlan("track-runs", "Keeps the ledger true: from exec
 UNLOAD: Final = FunctionPlan("unload", "Unloads rows from the warehouse to a new drop.", timeout_seconds=120)
 DROP: Final = FunctionPlan("drop", "Writes the trigger file of a drop whose unload has finished.")
 EXPORT_MODEL: Final = FunctionPlan("export-model", "Exports the model that serves after every change of the registry.")
+CREATE_CANDIDATE: Final = FunctionPlan("create-candidate", "Makes the model of a candidate; a step of the training.")
 BATCH_SIZE: Final = 10
 RECONCILE_MINUTES: Final = 15
 
@@ -38,6 +39,7 @@ class Functions(Construct):
         self._unload = self._function(UNLOAD)
         self._drop = self._function(DROP)
         self._export_model = self._function(EXPORT_MODEL)
+        self._function(CREATE_CANDIDATE)  # called by the training pipeline
         self._on_execution_change()
         self._on_model_change()
         self._on_reconcile()

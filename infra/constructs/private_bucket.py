@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import aws_cdk as cdk
+import aws_cdk.aws_kms as kms
 import aws_cdk.aws_s3 as s3
 from constructs import Construct
 
@@ -18,19 +19,29 @@ class PrivateBucket(s3.Bucket):
 
     Args:
         name: of the bucket.
+        key: what its objects are encrypted with.
         expiring: key prefixes whose objects expire after a year and a month; everything else stays.
         announces: whether every change in it is an event on the default bus.
     """
 
     def __init__(
-        self, scope: Construct, name_in_stack: str, *, name: str, expiring: Sequence[str], announces: bool = False
+        self,
+        scope: Construct,
+        name_in_stack: str,
+        *,
+        name: str,
+        key: kms.IKey,
+        expiring: Sequence[str],
+        announces: bool = False,
     ) -> None:
         super().__init__(
             scope,
             name_in_stack,
             bucket_name=name,
             versioned=True,
-            encryption=s3.BucketEncryption.S3_MANAGED,
+            encryption=s3.BucketEncryption.KMS,
+            encryption_key=key,
+            bucket_key_enabled=True,  # one call of KMS for many objects
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
             enforce_ssl=True,

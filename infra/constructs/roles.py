@@ -1,4 +1,4 @@
-"""The three roles that are not a function's: of pipeline executions, of jobs, of the warehouse."""
+"""The two roles that are not a function's: of pipeline executions and of jobs."""
 
 from __future__ import annotations
 
@@ -7,23 +7,19 @@ import aws_cdk.aws_iam as iam
 from constructs import Construct
 
 from infra.arns import Arns
-from infra.constructs.service_role import ServiceRole, service
+from infra.constructs.service_role import ServiceRole
 from infra.permissions import roles as permissions
 
 
 class Roles(Construct):
-    """Roles that pipelines, jobs and SQL mention by name."""
+    """Roles that pipelines and jobs mention by name."""
 
     def __init__(self, scope: Construct, name_in_stack: str, *, arns: Arns) -> None:
         super().__init__(scope, name_in_stack)
         named = arns.layout.named
         sagemaker = [_own_sagemaker()]
-        redshift = [service("redshift"), service("redshift-serverless")]
         ServiceRole(self, "Pipeline", name=named("pipeline"), trusted=sagemaker, statements=permissions.pipeline(arns))
         ServiceRole(self, "Job", name=named("job"), trusted=sagemaker, statements=permissions.job(arns))
-        ServiceRole(
-            self, "Warehouse", name=named("warehouse"), trusted=redshift, statements=permissions.warehouse(arns)
-        )
 
 
 def _own_sagemaker() -> iam.IPrincipal:

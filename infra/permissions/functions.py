@@ -35,6 +35,12 @@ def start_pipeline(arns: Arns) -> Statements:
             "sagemaker:CreateModelPackageGroup",
             on=[arns.model_groups],
         ),
+        allow(
+            "FindTopicModel",
+            "sagemaker:ListModelPackages",
+            "sagemaker:DescribeModelPackage",
+            on=[arns.model_groups, arns.model_packages],
+        ),
         put_metrics(),
         notify(arns),
     ]
@@ -96,6 +102,30 @@ def export_model(arns: Arns) -> Statements:
     ]
 
 
+def create_candidate(arns: Arns) -> Statements:
+    """Make the model of a candidate, and see whom it challenges."""
+    return [
+        allow(
+            "MakeCandidates",
+            "sagemaker:CreateModel",
+            "sagemaker:DescribeModel",
+            on=[arns.arn("sagemaker", f"model/{arns.layout.named('candidate-*')}")],
+        ),
+        allow(
+            "ReadModels",
+            "sagemaker:ListModelPackages",
+            "sagemaker:DescribeModelPackage",
+            on=[arns.model_groups, arns.model_packages],
+        ),
+        allow(
+            "HandJobRoleToModels",
+            "iam:PassRole",
+            on=[arns.role("job")],
+            when={"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
+        ),
+    ]
+
+
 def notify(arns: Arns) -> iam.PolicyStatement:
     """Allow telling people."""
     return allow("Notify", "sns:Publish", on=[arns.topic])
@@ -120,4 +150,5 @@ FUNCTIONS: Final[Mapping[str, Callable[[Arns], Statements]]] = {
     "unload": unload,
     "drop": drop,
     "export-model": export_model,
+    "create-candidate": create_candidate,
 }

@@ -24,6 +24,10 @@ WILDCARD_REASONS: Final[Mapping[str, str]] = {
         ("logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"),
         "SageMaker names the log groups of jobs, one per kind of job and the same for the whole account.",
     ),
+    **dict.fromkeys(
+        ("sagemaker:SendPipelineExecutionStepFailure", "sagemaker:SendPipelineExecutionStepSuccess"),
+        "An answer names a callback token; there is no resource to check, and who has no token answers nothing.",
+    ),
     **dict.fromkeys(("redshift-data:DescribeStatement", "redshift-data:GetStatementResult"), _STATEMENT_OWNER),
     **dict.fromkeys(
         (
@@ -35,7 +39,8 @@ WILDCARD_REASONS: Final[Mapping[str, str]] = {
     ),
     **dict.fromkeys(
         (
-            *(f"sagemaker:{verb}{kind}Job" for kind in JOB_KINDS for verb in JOB_VERBS),
+            *(f"sagemaker:{verb}{kind}Job" for kind in (*JOB_KINDS, "HyperParameterTuning") for verb in JOB_VERBS),
+            "sagemaker:ListTrainingJobsForHyperParameterTuningJob",
             "sagemaker:AddTags",
             "sagemaker:CreateModel",
             "sagemaker:DescribeModel",

@@ -10,6 +10,7 @@ from infra.arns import Arns
 from infra.permissions.functions import run_statements
 from infra.permissions.reasons import JOB_KINDS, JOB_VERBS
 from infra.permissions.statement import allow, put_metrics
+from infra.permissions.topics import ask_for_revisions, search
 
 Statements = list[iam.PolicyStatement]
 
@@ -40,6 +41,9 @@ def pipeline(arns: Arns) -> Statements:
             on=[arns.role("job")],
             when={"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
         ),
+        allow("CallFunctions", "lambda:InvokeFunction", on=[arns.function("create-candidate")]),
+        ask_for_revisions(arns),
+        *search(arns),
         # Property files are read by the execution itself, not by a job.
         allow("ReadPropertyFiles", "s3:GetObject", on=[arns.artefacts("runs/*")]),
     ]

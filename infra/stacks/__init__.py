@@ -1,1 +1,1 @@
-"""The two stacks of a stage. They know each other by names only, so either can be deployed without the other."""
+"""The four stacks of a stage. They know each other by names only, so each can be deployed again by itself."""

@@ -15,12 +15,13 @@ import time
 import uuid
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from local_cloud.account import ACCOUNT, REGION
 from local_cloud.children import Children
+from local_cloud.faults.processes import ProcessFaults
 from local_cloud.lambdas.runtime_api import Invocation, Reply, RuntimeApi
 
 _INIT_SECONDS = 60.0  # AWS allows 10; a cold laptop needs longer and a limit on imports is tested elsewhere
@@ -77,27 +78,30 @@ class Machine:
     url: str
     children: Children
     credentials: Callable[[str, str], dict[str, str]]
+    faults: ProcessFaults = field(default_factory=ProcessFaults)
 
 
 class Environment:
     """A process for `function`, whose zip is `code`."""
 
     def __init__(self, function: Function, code: bytes, machine: Machine) -> None:
-        self.function, self._children = function, machine.children
+        self.function, self._children, self._faults = function, machine.children, machine.faults
         self.stream = f"{time.strftime('%Y/%m/%d')}/[$LATEST]{uuid.uuid4().hex}"
         self._api = RuntimeApi()
         folder = _unpack(function, code, machine.root)
         self._log_path = folder.parent / f"{self.stream[-12:]}.log"
         self._log_position = 0
+        variables = _variables(function, folder, machine)
         with self._log_path.open("wb") as log:
             self._process = machine.children.spawn(
                 [sys.executable, "-S", "-m", "awslambdaric", function.handler],
                 cwd=folder,
-                env=_variables(function, folder, machine) | {"AWS_LAMBDA_LOG_STREAM_NAME": self.stream} | self._where(),
+                env=variables | {"AWS_LAMBDA_LOG_STREAM_NAME": self.stream} | self._where(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
+        self._faults.desk.knows_caller(variables["AWS_ACCESS_KEY_ID"], self._kill)
         threading.Thread(target=self._watch, name=f"watch-{function.name}", daemon=True).start()
 
     @property
@@ -118,6 +122,9 @@ class Environment:
         self._api.close()
         self._children.kill(self._process)
 
+    def _kill(self) -> None:
+        self._children.kill(self._process)
+
     def _where(self) -> dict[str, str]:
         return {"AWS_LAMBDA_RUNTIME_API": self._api.address}
 
@@ -127,6 +134,7 @@ class Environment:
         limit = self.function.timeout
         deadline = int((time.time() + limit) * 1000)
         self._api.offer(Invocation(request_id, self.function.arn, payload, deadline))
+        self._faults.function_invoked(self.function.name, self._kill)
         try:
             return self._api.replies.get(timeout=limit)
         except queue.Empty:

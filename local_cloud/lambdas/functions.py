@@ -30,9 +30,9 @@ _FEIGNED = {"Layers", "VpcConfig", "FileSystemConfigs", "ImageConfig", "DeadLett
 class Records:
     """Where invocations leave their traces."""
 
-    log: Callable[[str, str, Sequence[str]], None]
+    log: Callable[[str, str, str, Sequence[str]], None]  # role, group, stream, lines
     metric: Callable[[str, str, float, Mapping[str, str]], None]
-    destination: Callable[[str, str], None]  # ARN of a queue or topic, and the message
+    destination: Callable[[str, str, str], None]  # role, ARN of a queue or topic, message
 
 
 class Functions:
@@ -125,7 +125,7 @@ class Functions:
         report = (
             f"REPORT RequestId: {result.request_id}\tDuration: {milliseconds:.2f} ms\tMemory Size: {function.memory} MB"
         )
-        self._records.log(function.log_group, environment.stream, [*frame, report])
+        self._records.log(function.role, function.log_group, environment.stream, [*frame, report])
         for name, value in (("Invocations", 1.0), ("Errors", float(result.failed)), ("Duration", milliseconds)):
             self._records.metric("AWS/Lambda", name, value, {"FunctionName": function.name})
 
@@ -148,7 +148,7 @@ class Functions:
         LOG.warning("%s failed %d times on an asynchronous event", arn, attempts)
         target = config.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
         if target:
-            self._records.destination(target, _failure_record(arn, payload, result, attempts))
+            self._records.destination(find(arn).role, target, _failure_record(arn, payload, result, attempts))
 
 
 def find(name: str) -> Any:

@@ -30,6 +30,7 @@ class Copy:
     format: str = "TEXT"
     manifest: bool = False
     options: dict[str, str] = field(default_factory=dict)
+    role: str = ""
 
 
 def read_copy(sql: str) -> Copy:
@@ -40,13 +41,13 @@ def read_copy(sql: str) -> Copy:
     columns = reader.names() if reader.keyword() == "(" else ()
     reader.expect("FROM")
     copy = Copy(table, columns, reader.text())
-    authorized = False
+    role: str | None = None
     while not reader.at_end:
-        if read_authorization(reader):
-            authorized = True
+        if (given := read_authorization(reader)) is not None:
+            role = given
         else:
             _read_option(reader, copy)
-    require_authorization("COPY", given=authorized)
+    copy.role = require_authorization("COPY", role)
     _check(copy)
     return copy
 

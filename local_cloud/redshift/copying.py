@@ -29,7 +29,7 @@ def run_copy(work: Work, sql: str) -> Outcome:
     files: list[SourceFile] = []
     try:
         with folder(work.database.staging) as staged:
-            files = stage_sources(work.database.objects, copy, staged)
+            files = stage_sources(work.database.objects_of(copy.role), copy, staged)
             count = _insert(work, copy, table, files=files)
     except SqlError as error:
         _record(work, copy, files, count=0, error=error.message)

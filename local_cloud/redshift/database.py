@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,11 +37,11 @@ class Target:
 class Database:
     """One open database. Statements reach no file but those in `staging`."""
 
-    def __init__(self, folder: Path, target: Target, *, objects: ObjectStore, region: str) -> None:
+    def __init__(self, folder: Path, target: Target, *, objects_of: Callable[[str], ObjectStore], region: str) -> None:
         import duckdb
 
         self.target = target
-        self.objects = objects
+        self.objects_of = objects_of  #: S3 as a role sees it; without one (keys, the default role) nothing is judged
         self.region = region
         self.lock = WriteLock()
         home = folder / f"{target.kind}-{target.name}"
@@ -96,9 +96,9 @@ class Database:
 class Databases:
     """The databases in use, opened at first use."""
 
-    def __init__(self, folder: Path, objects: ObjectStore, region: str) -> None:
+    def __init__(self, folder: Path, objects_of: Callable[[str], ObjectStore], region: str) -> None:
         self._folder = folder
-        self._objects = objects
+        self._objects_of = objects_of
         self._region = region
         self._opened: dict[Target, Database] = {}
         self._opening = threading.Lock()
@@ -107,7 +107,7 @@ class Databases:
         """The database of a target."""
         with self._opening:
             if target not in self._opened:
-                self._opened[target] = Database(self._folder, target, objects=self._objects, region=self._region)
+                self._opened[target] = Database(self._folder, target, objects_of=self._objects_of, region=self._region)
             return self._opened[target]
 
     def names(self, kind: str, name: str) -> list[str]:

@@ -8,11 +8,13 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
+from local_cloud.faults.processes import ProcessFaults
 from local_cloud.host import Host
 from local_cloud.redshift.database import Databases
-from local_cloud.redshift.errors import CancelledError, NotEmulatedError, SqlError
+from local_cloud.redshift.errors import CancelledError, NotEmulatedError, SqlError, SqlState
 from local_cloud.redshift.parameters import bind
 from local_cloud.redshift.redaction import redact
 from local_cloud.redshift.statements import Part, Statement, StatementStore, Status, database_user
@@ -37,6 +39,17 @@ class Faults:
 
     before_run: Callable[[str], None] = _no_fault
     after_commit: Callable[[str], None] = _no_fault
+
+
+def injected(faults: ProcessFaults) -> Faults:
+    """The hooks of faults that somebody injects."""
+
+    def refuse(ask: Callable[[str], str], name: str) -> None:
+        problem = ask(name)
+        if problem:
+            raise SqlError(problem, SqlState.SERIALIZATION)
+
+    return Faults(partial(refuse, faults.statement_starts), partial(refuse, faults.statement_ended))
 
 
 class Runner:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
-from local_cloud.host import Host
+from local_cloud.host import Host, ObjectStore
 from local_cloud.redshift.browsing import Browser
 from local_cloud.redshift.database import Databases
 from local_cloud.redshift.pgwire.server import WireServer
@@ -15,8 +16,13 @@ from local_cloud.redshift.statements import Part, Statement, StatementStore, Sta
 from local_cloud.redshift.submissions import invalid, read_submission
 from local_cloud.wire import AwsError, Call, Json, NotSimulatedError, Operation
 
+_SERVICE = "redshift.amazonaws.com"  # whom the roles of COPY and UNLOAD must trust
 _LONGEST_WAIT = 30
 _PAGE = 100
+
+
+def _objects_of(host: Host, role: str) -> ObjectStore:
+    return host.objects_as(role, service=_SERVICE) if role else host.objects
 
 
 class RedshiftData:
@@ -30,7 +36,7 @@ class RedshiftData:
     ) -> None:
         faults = faults or Faults()
         self._workgroups = workgroups
-        self._databases = Databases(host.root / "redshift", host.objects, host.region)
+        self._databases = Databases(host.root / "redshift", partial(_objects_of, host), host.region)
         self._store = StatementStore()
         self._runner = Runner(host, self._databases, store=self._store, faults=faults)
         self.wire = WireServer(host.root, self._databases, faults=faults)

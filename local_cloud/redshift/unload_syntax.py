@@ -30,6 +30,7 @@ class Unload:
     region: str | None = None
     partition: tuple[str, ...] = ()
     include: bool = False
+    role: str = ""
 
 
 def read_unload(sql: str) -> Unload:
@@ -39,13 +40,13 @@ def read_unload(sql: str) -> Unload:
     query = reader.text()
     reader.expect(")", "TO")
     unload = Unload(query, reader.text())
-    authorized = False
+    role: str | None = None
     while not reader.at_end:
-        if read_authorization(reader):
-            authorized = True
+        if (given := read_authorization(reader)) is not None:
+            role = given
         elif not _read_flag(reader, unload):
             _read_option(reader, unload)
-    require_authorization("UNLOAD", given=authorized)
+    unload.role = require_authorization("UNLOAD", role)
     _check(unload)
     return unload
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlglot import exp
 
+from local_cloud.host import ObjectStore
 from local_cloud.redshift.column_types import stored_as
 from local_cloud.redshift.dialect import parse, render
 from local_cloud.redshift.errors import NotEmulatedError, SqlError, SqlState, SqlSyntaxError
@@ -19,6 +20,7 @@ from local_cloud.redshift.outcome import Outcome
 from local_cloud.redshift.staging import Location, folder, listed
 from local_cloud.redshift.unload_syntax import Unload, read_unload
 from local_cloud.redshift.work import Work
+from local_cloud.wire import AwsError
 
 _SLICES = 2  #: as many as a workgroup of the smallest size would show in file names
 _NOT_IN_PARQUET = ("INTERVAL", "BLOB", "TIME")
@@ -43,21 +45,22 @@ def run_unload(work: Work, sql: str) -> Outcome:
         raise NotEmulatedError("UNLOAD to another region")
     query, columns = _query(work, unload)
     to = _destination(unload)
-    existing = _clear_prefix(work, unload, to)
+    objects = work.database.objects_of(unload.role)
+    existing = _clear_prefix(objects, unload, to)
     with folder(work.database.staging) as staged:
         parts = _write_files(work, unload, query, staged=staged, to=to)
         if unload.clean and unload.partition:
             _delete(
-                work,
+                objects,
                 to,
                 [key for key in existing if key.rpartition("/")[0] in {p.key.rpartition("/")[0] for p in parts}],
             )
         for part in parts:
-            work.database.objects.upload(to.bucket, part.key, part.path)
+            _upload(objects, to, part)
     rows = sum(part.rows for part in parts)
     if unload.manifest and parts:
         body = json.dumps(_manifest(unload, parts, bucket=to.bucket, columns=columns), indent=2).encode()
-        work.database.objects.write(to.bucket, to.key + "manifest", body)
+        objects.write(to.bucket, to.key + "manifest", body)
     work.last.unload_id, work.last.unload_count = work.last.query_id, rows
     _record(work, unload, parts)
     return Outcome(rows)
@@ -97,21 +100,29 @@ def _destination(unload: Unload) -> Location:
     return to
 
 
-def _clear_prefix(work: Work, unload: Unload, to: Location) -> list[str]:
-    existing = [entry.key for entry in listed(work.database.objects, to)]
+def _clear_prefix(objects: ObjectStore, unload: Unload, to: Location) -> list[str]:
+    existing = [entry.key for entry in listed(objects, to)]
     if existing and not (unload.overwrite or unload.clean):
         raise SqlError(
             f"Specified unload destination on S3 is not empty: {to.url} has {len(existing)} objects. "
             "Use a different prefix, or ALLOWOVERWRITE or CLEANPATH."
         )
     if unload.clean and not unload.partition:
-        _delete(work, to, existing)
+        _delete(objects, to, existing)
     return existing
 
 
-def _delete(work: Work, to: Location, keys: Sequence[str]) -> None:
+def _delete(objects: ObjectStore, to: Location, keys: Sequence[str]) -> None:
     for key in keys:
-        work.database.objects.delete(to.bucket, key)
+        objects.delete(to.bucket, key)
+
+
+def _upload(objects: ObjectStore, to: Location, part: _Part) -> None:
+    try:
+        objects.upload(to.bucket, part.key, part.path)
+    except AwsError as error:
+        words = f"S3ServiceException:{error.message},Status {error.status},Error {error.code}"
+        raise SqlError(words, SqlState.INTERNAL) from error
 
 
 def _options(unload: Unload) -> list[str]:

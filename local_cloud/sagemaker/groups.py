@@ -23,6 +23,7 @@ class Groups:
         self._groups: dict[str, Json] = {}
         self._versions: dict[str, int] = {}
         self._used: dict[str, int] = {}
+        self._policies: dict[str, str] = {}
         self._lock = threading.Lock()
 
     def operations(self) -> dict[str, Operation]:
@@ -32,6 +33,9 @@ class Groups:
             "DescribeModelPackageGroup": self.describe,
             "ListModelPackageGroups": self.list,
             "DeleteModelPackageGroup": self.delete,
+            "PutModelPackageGroupPolicy": self.put_policy,
+            "GetModelPackageGroupPolicy": self.get_policy,
+            "DeleteModelPackageGroupPolicy": self.delete_policy,
         }
 
     def create(self, _call: Call, request: Json) -> Json:
@@ -75,7 +79,29 @@ class Groups:
                     f"Model Package Group {name} cannot be deleted: it still has {self._used[name]} packages."
                 )
             self._groups.pop(name, None)
+            self._policies.pop(name, None)
         self._tags.forget(record["ModelPackageGroupArn"])
+        return {}
+
+    def put_policy(self, _call: Call, request: Json) -> Json:
+        """PutModelPackageGroupPolicy; kept and told, for there is no other account to be let in."""
+        record = self._get(request["ModelPackageGroupName"])
+        with self._lock:
+            self._policies[record["ModelPackageGroupName"]] = request["ResourcePolicy"]
+        return {"ModelPackageGroupArn": record["ModelPackageGroupArn"]}
+
+    def get_policy(self, _call: Call, request: Json) -> Json:
+        """GetModelPackageGroupPolicy; raises `ValidationException` where there is none."""
+        name = self._get(request["ModelPackageGroupName"])["ModelPackageGroupName"]
+        if name not in self._policies:
+            raise invalid(f"Cannot find resource policy for: {self._arns.of('model-package-group', name)}.")
+        return {"ResourcePolicy": self._policies[name]}
+
+    def delete_policy(self, _call: Call, request: Json) -> Json:
+        """DeleteModelPackageGroupPolicy."""
+        name = self._get(request["ModelPackageGroupName"])["ModelPackageGroupName"]
+        with self._lock:
+            self._policies.pop(name, None)
         return {}
 
     def next_version(self, name: str) -> int:

@@ -23,12 +23,20 @@ from local_cloud.sagemaker.workspace import Workspace
 from local_cloud.wire import AwsError, Call, Json, Operation
 
 
+def _no_role(_request: Json) -> str:
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class JobType:
-    """What differs between the kinds: `check` refuses a request, `run` fulfils the container contract."""
+    """What differs between the kinds.
+
+    `check` refuses a request, `run` fulfils the container contract, `role` finds the role of one that names none.
+    """
 
     check: Callable[[Json], None]
     run: Callable[[Job, Workspace], None]
+    role: Callable[[Json], str] = _no_role
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +158,13 @@ class Jobs:
         try:
             self._types[job.kind].run(job, workspace)
         finally:
-            self._launcher.ship_log(job, workspace)
+            self._launcher.ship_log(job, workspace, self._role(job))
         workspace.discard_files()  # those of a job that failed stay, for whoever looks into it
+
+    def _role(self, job: Job) -> str:
+        """Who writes a job's log: its role, or that of the model of a transform."""
+        request = job.describe()
+        return str(request["RoleArn"]) if "RoleArn" in request else self._types[job.kind].role(request)
 
     def _take_fault(self, job: Job) -> None:
         with self._lock:
@@ -160,6 +173,9 @@ class Jobs:
                 self._faults.remove(fault)
         if fault is not None:
             raise JobFailedError(fault.reason)
+        reason = self._options.faults.job_reason(job.kind, job.name)
+        if reason:
+            raise JobFailedError(reason)
 
     def _closed(self, job: Job, work: Future[None]) -> None:
         """Give a job whose worker broke an end, so that nobody waits for it for ever."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,9 +18,14 @@ from local_cloud.sagemaker.job import Job
 from local_cloud.sagemaker.mounts import mounting
 from local_cloud.sagemaker.options import Options
 from local_cloud.sagemaker.workspace import Workspace
+from local_cloud.wire import Call
 
 _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 _LOG_BATCH = 1000
+_ECR = re.compile(r"\d{12}\.dkr\.ecr\.[\w.-]+/(?P<repository>[^:@]+)")
+_PULLING = ("BatchCheckLayerAvailability", "GetDownloadUrlForLayer", "BatchGetImage")
+SERVICE = "sagemaker.amazonaws.com"
+_KILLED = 128  # and the number of the signal: what a container's exit code is then
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,8 @@ class Launcher:
         except OSError as problem:
             raise JobFailedError(f"AlgorithmError: exec {argv[0]}: {problem.strerror}, exit code: 126") from problem
         job.attach(container)
+        access_key = env.get("AWS_ACCESS_KEY_ID", "")
+        self._options.faults.job_started(job.kind, job.name, access_key, container.kill)
         return container
 
     def run(
@@ -79,7 +87,16 @@ class Launcher:
         job.check_stop()
         if any(container.expired for container in containers):
             raise JobStoppedError("MaxRuntimeExceeded")
-        return Ended(code, hosts[first])
+        return Ended(_KILLED - code if code < 0 else code, hosts[first])
+
+    def pull(self, role: str, image: str) -> None:
+        """Fetch an image in the name of a role: nothing to fetch here, but the role must be allowed to."""
+        matched = _ECR.match(image)
+        if matched is None or not role:
+            return
+        for action in ("GetAuthorizationToken", *_PULLING):
+            call = Call("ecr", action, self._host.account, self._host.region, role)
+            self._host.permit(call, {"repositoryName": matched["repository"]})
 
     def access(self, role: str, session: str) -> dict[str, str]:
         """Environment that lets a container call AWS as the job's role; left out under network isolation."""
@@ -91,21 +108,25 @@ class Launcher:
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
-    def ship_log(self, job: Job, workspace: Workspace) -> None:
+    def ship_log(self, job: Job, workspace: Workspace, role: str) -> None:
         """Append what the containers wrote to log streams of the job, one for each host."""
         created = int(job.describe()["CreationTime"])
         for host in workspace.every_host():
             for lines in _batches(host):
-                self._host.put_log(job.kind.log_group, f"{job.name}/{host.host}-{created}", lines)
+                self._host.put_log(job.kind.log_group, f"{job.name}/{host.host}-{created}", lines, role=role)
 
     def _image_environment(self, workspace: Workspace) -> dict[str, str]:
         return {
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{_SYSTEM_PATH}",
+            "PATH": os.pathsep.join([*self._programs(), _SYSTEM_PATH]),
             "HOME": str(workspace.folder),
             "PYTHONPATH": os.pathsep.join(str(folder) for folder in self._options.image_path),
             "PYTHONUNBUFFERED": "1",
             "LANG": "C.UTF-8",
         }
+
+    def _programs(self) -> list[str]:
+        first = self._options.image_bin
+        return [*([str(first)] if first else []), str(Path(sys.executable).parent)]
 
 
 def _check_there(program: str, workspace: Workspace, path: str) -> None:

@@ -107,8 +107,9 @@ class Models:
         url = container.get("ModelDataUrl")
         if url and not self._staging.exists(url):
             raise invalid(f"Could not find model data at {url}.")
-        role = "" if request.get("EnableNetworkIsolation") else request.get("ExecutionRoleArn", "")
-        return ServedModel(url, _SERVE, container.get("Environment", {}), role)
+        owner = request.get("ExecutionRoleArn", "")
+        role = "" if request.get("EnableNetworkIsolation") else owner
+        return ServedModel(url, _SERVE, container.get("Environment", {}), role, owner, container["Image"])
 
     def _with_package(self, container: Json) -> Json:
         if "ModelPackageName" not in container:

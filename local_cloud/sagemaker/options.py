@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from local_cloud.faults.processes import ProcessFaults
+
 
 def _package_folder() -> tuple[Path, ...]:
     return (Path(__file__).resolve().parents[2],)
@@ -28,6 +30,7 @@ class Options:
 
     `image_path` are the folders put on `PYTHONPATH` of every job: the content of every image, whatever its URI.
     `bind_mounts` None finds out at start whether jobs can get a real `/opt/ml`; False forces the fallback.
+    `image_bin` is a folder of programs that come before those of this Python environment, e.g. a warm `python`.
     `pause(stop, seconds)` waits between retries and returns early once `stop` is set.
     """
 
@@ -39,3 +42,5 @@ class Options:
     bind_mounts: bool | None = None
     now: Callable[[], float] = time.time
     pause: Callable[[threading.Event, float], None] = _pause
+    faults: ProcessFaults = field(default_factory=ProcessFaults)
+    image_bin: Path | None = None

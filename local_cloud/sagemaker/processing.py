@@ -27,8 +27,10 @@ class ProcessingRunner:
     def __call__(self, job: Job, workspace: Workspace) -> None:
         """Run the job; raises `JobFailedError` or `JobStoppedError` when it does not complete."""
         request = job.describe()
+        staging = self._staging.of(request["RoleArn"])
+        self._launcher.pull(request["RoleArn"], request["AppSpecification"]["ImageUri"])
         cluster = Cluster.create(workspace, request["ProcessingResources"]["ClusterConfig"])
-        self._prepare(job, cluster, request)
+        self._prepare(job, cluster, staging)
         try:
             ended = self._run(job, workspace, request)
         except JobStoppedError:
@@ -39,16 +41,17 @@ class ProcessingRunner:
             raise JobFailedError(f"AlgorithmError: , exit code: {ended.code}")
         for host in cluster.workspaces:
             for output in _outputs(request):
-                self._staging.upload(host.local(output["LocalPath"]), output["S3Uri"])
+                staging.upload(host.local(output["LocalPath"]), output["S3Uri"])
 
-    def _prepare(self, job: Job, cluster: Cluster, request: Json) -> None:
+    def _prepare(self, job: Job, cluster: Cluster, staging: Staging) -> None:
+        request = job.describe()
         for host in cluster.workspaces:
             host.make("/opt/ml/config", "/opt/ml/output", "/opt/ml/processing")
             host.write_json("/opt/ml/config/processingjobconfig.json", _configuration(request))
             host.write_json("/opt/ml/config/resourceconfig.json", cluster.resources(host.host))
         for item in request.get("ProcessingInputs", []):
             job.check_stop()
-            cluster.stage(self._staging, item["S3Input"], item["S3Input"]["LocalPath"])
+            cluster.stage(staging, item["S3Input"], item["S3Input"]["LocalPath"])
         for host in cluster.workspaces:
             host.make(*(output["LocalPath"] for output in _outputs(request)))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from functools import partial
 
@@ -14,7 +15,7 @@ from local_cloud.sagemaker.executions import Executions
 from local_cloud.sagemaker.groups import Groups
 from local_cloud.sagemaker.job import JobKind
 from local_cloud.sagemaker.jobs import Jobs, JobType
-from local_cloud.sagemaker.launcher import Launcher
+from local_cloud.sagemaker.launcher import SERVICE, Launcher
 from local_cloud.sagemaker.models import Models
 from local_cloud.sagemaker.options import Options
 from local_cloud.sagemaker.packages import Packages
@@ -41,7 +42,7 @@ class SageMaker:
         self._options = options or Options()
         self._events = Events(host)
         self._tags = Tags()
-        self._staging = Staging(host.objects)
+        self._staging = Staging(host.objects, partial(host.objects_as, service=SERVICE))
         self._groups = Groups(host, self._options, tags=self._tags)
         self._packages = self._make_packages()
         self._models = self._make_models()
@@ -126,7 +127,7 @@ class SageMaker:
         types = {
             JobKind.PROCESSING: JobType(check_processing, ProcessingRunner(*parts)),
             JobKind.TRAINING: JobType(check_training, TrainingRunner(*parts)),
-            JobKind.TRANSFORM: JobType(self._check_transform, transform),
+            JobKind.TRANSFORM: JobType(self._check_transform, transform, self._transform_role),
         }
         return Jobs(self._host, self._options, events=self._events, tags=self._tags, launcher=launcher, types=types)
 
@@ -146,6 +147,9 @@ class SageMaker:
     def _check_transform(self, request: Json) -> None:
         check_transform(request)
         self._models.served(request["ModelName"])
+
+    def _transform_role(self, request: Json) -> str:
+        return self._models.served(request["ModelName"]).owner
 
     # --- calls ------------------------------------------------------------------------------------------------------
 
@@ -167,6 +171,8 @@ class SageMaker:
     def _invoke(self, action: str, request: Json, principal: str) -> Json:
         """Call the service as a pipeline does, as the principal of its role."""
         call = Call(self.signing_name, action, self._host.account, self._host.region, principal)
+        self._options.faults.internal_call(call, json.dumps(request, default=str))
+        self._host.permit(call, request)
         return self._operations[action](call, request)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from local_cloud.host import ObjectStore, StoredObject
@@ -35,10 +35,15 @@ def only_prefix(data_type: str, what: str) -> None:
 
 
 class Staging:
-    """Copies objects to folders and back; `objects` is the cloud's S3."""
+    """Copies objects to folders and back; `objects` is the cloud's S3, `bound` what a role sees of it."""
 
-    def __init__(self, objects: ObjectStore) -> None:
+    def __init__(self, objects: ObjectStore, bound: Callable[[str], ObjectStore]) -> None:
         self.objects = objects
+        self._bound = bound
+
+    def of(self, role: str) -> Staging:
+        """Copying in the name of a role, with its permissions."""
+        return Staging(self._bound(role), self._bound)
 
     def found(self, uri: str) -> list[tuple[str, StoredObject]]:
         """Objects under an S3 prefix with their relative path; raises `JobFailedError` when there are none."""

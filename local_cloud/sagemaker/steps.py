@@ -19,6 +19,7 @@ from local_cloud.sagemaker.groups import Groups
 from local_cloud.sagemaker.job import JobKind
 from local_cloud.sagemaker.jobs import Jobs
 from local_cloud.sagemaker.names import job_name
+from local_cloud.sagemaker.launcher import SERVICE
 from local_cloud.sagemaker.options import Options
 from local_cloud.sagemaker.outputs import listed, mismatch, typed
 from local_cloud.sagemaker.parameters import as_text
@@ -27,7 +28,7 @@ from local_cloud.sagemaker.retries import Retrying, kind_of_call, kind_of_job
 from local_cloud.sagemaker.staging import bucket_and_key
 from local_cloud.sagemaker.tuning.step import TuningSteps
 from local_cloud.sagemaker.tuning.tunings import Tunings
-from local_cloud.wire import AwsError, Json
+from local_cloud.wire import AwsError, Call, Json
 
 Invoke = Callable[[str, Json, str], Json]  #: API name, request and principal to answer: the service as a client sees it
 _JOBS = {kind.value: kind for kind in JobKind}
@@ -83,10 +84,14 @@ class StepRunner:
 
     def _scope(self, execution: Execution) -> Scope:
         started = execution.started
-        return Scope(started.definition, started.parameters, execution.variables, execution.results(), self._read)
+        read = partial(self._read, started.role)
+        return Scope(started.definition, started.parameters, execution.variables, execution.results(), read)
 
-    def _read(self, uri: str) -> bytes:
-        return self._host.objects.read(*bucket_and_key(uri))
+    def _read(self, role: str, uri: str) -> bytes:
+        return self._host.objects_as(role, service=SERVICE).read(*bucket_and_key(uri))
+
+    def _permit(self, role: str, service: str, action: str, request: Json) -> None:
+        self._host.permit(Call(service, action, self._host.account, self._host.region, role), request)
 
     def _try(self, execution: Execution, step: Step, run: StepRun, request: Json) -> Json:
         retrying = Retrying(step.body.get("RetryPolicies", []))
@@ -175,6 +180,7 @@ class StepRunner:
         arn = self._scope(execution).value(run.step.body["FunctionArn"])
         execution.note(run, {"Lambda": {"Arn": arn, "OutputParameters": []}})
         try:
+            self._permit(execution.started.role, "lambda", "Invoke", {"FunctionName": arn})
             answer, is_error = self._host.invoke(arn, json.dumps(request).encode())
         except AwsError as problem:
             raise _refused("lambda:Invoke", problem) from problem
@@ -195,15 +201,16 @@ class StepRunner:
         waiting = self._callbacks.open(execution.started.arn, run.step.body.get("OutputParameters") or [])
         shown = {"CallbackToken": waiting.token, "SqsQueueUrl": queue, "OutputParameters": []}
         execution.note(run, {"Callback": shown})
-        ask = partial(self._ask, queue, waiting, run.step.name, request)
+        ask = partial(self._ask, execution.started.role, queue, waiting, run.step.name, request)
         ask("Executing")
         execution.follow(waiting)
         outputs = waiting.outcome(partial(ask, "Stopping"))
         execution.note(run, {"Callback": {**shown, "OutputParameters": listed(outputs)}})
         return {"OutputParameters": outputs}
 
-    def _ask(self, queue: str, waiting: Waiting, step: str, arguments: Json, status: str) -> None:
+    def _ask(self, role: str, queue: str, waiting: Waiting, step: str, arguments: Json, status: str) -> None:
         try:
+            self._permit(role, "sqs", "SendMessage", {"QueueUrl": queue})
             self._host.send_message(queue, message(waiting, step, arguments, status=status))
         except AwsError as problem:
             raise _refused("sqs:SendMessage", problem) from problem

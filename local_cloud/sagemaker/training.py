@@ -35,6 +35,7 @@ class TrainingRunner:
     def __call__(self, job: Job, workspace: Workspace) -> None:
         """Run the job; raises `JobFailedError` or `JobStoppedError` when it does not complete."""
         request = job.describe()
+        self._launcher.pull(request["RoleArn"], request["AlgorithmSpecification"].get("TrainingImage", ""))
         job.secondary(self._now(), "Downloading")
         cluster = Cluster.create(workspace, request["ResourceConfig"])
         self._prepare(job, cluster, request)
@@ -54,16 +55,17 @@ class TrainingRunner:
         self._upload(job, cluster, request)
 
     def _prepare(self, job: Job, cluster: Cluster, request: Json) -> None:
+        staging = self._staging.of(request["RoleArn"])
         for host in cluster.workspaces:
             _configure(host, cluster, request)
             if "CheckpointConfig" in request:
-                self._staging.restore(request["CheckpointConfig"]["S3Uri"], host.local(_checkpoints(request)))
+                staging.restore(request["CheckpointConfig"]["S3Uri"], host.local(_checkpoints(request)))
         for channel in request.get("InputDataConfig", []):
             job.check_stop()
             path = f"/opt/ml/input/data/{channel['ChannelName']}"
-            cluster.stage(self._staging, channel["DataSource"]["S3DataSource"], path)
+            cluster.stage(staging, channel["DataSource"]["S3DataSource"], path)
         for host in cluster.workspaces:
-            prepare_script(host, request, self._staging)
+            prepare_script(host, request, staging)
 
     def _run(self, job: Job, cluster: Cluster, request: Json) -> Ended:
         env = {"TRAINING_JOB_NAME": job.name, "TRAINING_JOB_ARN": job.arn, **request.get("Environment", {})}
@@ -82,23 +84,26 @@ class TrainingRunner:
             job.update(now, FinalMetricDataList=data)
 
     def _save_checkpoints(self, cluster: Cluster, request: Json) -> None:
+        staging = self._staging.of(request["RoleArn"])
         if "CheckpointConfig" in request:
             for host in cluster.workspaces:
-                self._staging.upload(host.local(_checkpoints(request)), request["CheckpointConfig"]["S3Uri"])
+                staging.upload(host.local(_checkpoints(request)), request["CheckpointConfig"]["S3Uri"])
 
     def _upload(self, job: Job, cluster: Cluster, request: Json) -> None:
         target = f"{request['OutputDataConfig']['S3OutputPath'].rstrip('/')}/{job.name}/output"
-        self._pack(cluster, _MODEL, f"{target}/model.tar.gz")
+        staging = self._staging.of(request["RoleArn"])
+        _pack(cluster, staging, _MODEL, uri=f"{target}/model.tar.gz")
         if any(_files(cluster, _OUTPUT)):
-            self._pack(cluster, _OUTPUT, f"{target}/output.tar.gz")
+            _pack(cluster, staging, _OUTPUT, uri=f"{target}/output.tar.gz")
         job.update(self._now(), ModelArtifacts={"S3ModelArtifacts": f"{target}/model.tar.gz"})
 
-    def _pack(self, cluster: Cluster, container_path: str, uri: str) -> None:
-        """Store the files of all hosts as one archive; of equal names that of the first host is kept."""
-        archive = cluster.workspaces[0].folder / uri.rsplit("/", 1)[-1]
-        first, *others = (host.local(container_path) for host in cluster.workspaces)
-        pack(first, archive, *others)
-        self._staging.put(archive, uri)
+
+def _pack(cluster: Cluster, staging: Staging, container_path: str, *, uri: str) -> None:
+    """Store the files of all hosts as one archive; of equal names that of the first host is kept."""
+    archive = cluster.workspaces[0].folder / uri.rsplit("/", 1)[-1]
+    first, *others = (host.local(container_path) for host in cluster.workspaces)
+    pack(first, archive, *others)
+    staging.put(archive, uri)
 
 
 def _command(request: Json) -> list[str]:

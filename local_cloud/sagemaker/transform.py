@@ -30,12 +30,14 @@ _STRATEGIES = {"MULTI_RECORD": "MultiRecord", "SINGLE_RECORD": "SingleRecord"}
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
-    """What a transform needs of a model: its archive, environment and role; `role` is empty when it is isolated."""
+    """What a transform needs of a model; `role` is that of its container (empty when isolated), `owner` fetches for it."""
 
     data_url: str | None
     command: tuple[str, ...]
     environment: Mapping[str, str]
     role: str
+    owner: str
+    image: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,29 +66,24 @@ class TransformRunner:
         """Run the job; raises `JobFailedError` when a server or an object fails, `JobStoppedError` when stopped."""
         request = job.describe()
         model = self._model(request["ModelName"])
+        staging = self._staging.of(model.owner)
+        self._launcher.pull(model.owner, model.image)
         hosts = Cluster.create(workspace, request["TransformResources"]).workspaces
         for host in hosts:
             host.make("/opt/ml/model")
             if model.data_url:
-                self._unpack(model.data_url, host)
+                _unpack(model.data_url, host, staging)
         job.check_stop()
         servers: list[ModelServer] = []
         try:
             for host in hosts:
                 servers.append(self._start(job, host, request, model))
-            self._serve(job, servers, request)
+            self._serve(job, servers, staging)
         finally:
             for server in servers:
                 server.container.stop(_FINAL_GRACE)
             for server in servers:
                 server.container.wait()
-
-    def _unpack(self, url: str, workspace: Workspace) -> None:
-        bucket, key = bucket_and_key(url)
-        archive = workspace.folder / "model.tar.gz"
-        self._staging.objects.download(bucket, key, archive)
-        unpack(archive, workspace.local("/opt/ml/model"))
-        archive.unlink()
 
     def _start(self, job: Job, workspace: Workspace, request: Json, model: ServedModel) -> ModelServer:
         port = free_port()
@@ -95,25 +92,26 @@ class TransformRunner:
             env = {**self._launcher.access(model.role, job.name), **env}
         return ModelServer(self._launcher.start(job, workspace, model.command, env), port)
 
-    def _serve(self, job: Job, servers: Sequence[ModelServer], request: Json) -> None:
+    def _serve(self, job: Job, servers: Sequence[ModelServer], staging: Staging) -> None:
         try:
             for server in servers:
                 server.wait_until_ready(self._options.ping_timeout)
-            self._transform_all(job, servers, request)
+            self._transform_all(job, servers, staging)
         except JobFailedError:
             job.check_stop()  # a server that was told to stop fails its requests: that is no failure of theirs
             raise
 
-    def _transform_all(self, job: Job, servers: Sequence[ModelServer], request: Json) -> None:
+    def _transform_all(self, job: Job, servers: Sequence[ModelServer], staging: Staging) -> None:
         """Send every object to a server, in turn; one that fails leaves no output, the job fails in the end."""
+        request = job.describe()
         plan = _plan(request, servers[0].execution_parameters())
-        found = self._staging.found(request["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"])
+        found = staging.found(request["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"])
         tries: list[Future[None]] = []
         with ExitStack() as stack:
             sendings = []
             for server in servers:
                 pool = stack.enter_context(ThreadPoolExecutor(plan.concurrency, thread_name_prefix="transform"))
-                sendings.append((pool, _Sending(job, server, plan, request, self._staging.objects)))
+                sendings.append((pool, _Sending(job, server, plan, request, staging.objects)))
             for (path, stored), (pool, sending) in zip(found, cycle(sendings), strict=False):
                 tries.append(pool.submit(sending.send, path, stored.key))
         job.check_stop()
@@ -158,6 +156,13 @@ class _Sending:
         bucket, _ = bucket_and_key(source["DataSource"]["S3DataSource"]["S3Uri"])
         body = self.objects.read(bucket, key)
         return gzip.decompress(body) if source.get("CompressionType") == "Gzip" else body
+
+
+def _unpack(url: str, workspace: Workspace, staging: Staging) -> None:
+    archive = workspace.folder / "model.tar.gz"
+    staging.objects.download(*bucket_and_key(url), archive)
+    unpack(archive, workspace.local("/opt/ml/model"))
+    archive.unlink()
 
 
 def _plan(request: Json, server: Json) -> _Plan:

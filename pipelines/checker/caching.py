@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Final
+from collections.abc import Iterator
+from typing import Any, Final
 
 from pipelines.checker.document import Document, Step, as_mapping
 from pipelines.checker.problems import Problem
 from pipelines.checker.references import gets, steps_read
+from pipelines.checker.service import ANSWERED
+from rightpack.cache_reasons import KEYS, TRIAL
 
 DURATION: Final = re.compile(r"P(?=\d|T\d)(\d+Y)?(\d+M)?(\d+W)?(\d+D)?(T(?=\d)(\d+H)?(\d+M)?(\d+S)?)?")
 RUN_ID: Final = "Parameters.RunId"
 STEADY: Final = ("Execution.PipelineName", "Execution.PipelineArn")  # the same in every execution
 
-# The arguments that the service compares (developer guide, "Caching pipeline steps").
-KEY_ARGUMENTS: Final[Mapping[str, tuple[str, ...]]] = {
-    "Processing": ("AppSpecification", "Environment", "ProcessingInputs"),
-    "Training": ("AlgorithmSpecification", "CheckpointConfig", "Environment", "HyperParameters", "InputDataConfig"),
-    "Transform": ("DataProcessing", "Environment", "ModelName", "TransformInput"),
-}
-
 
 def is_cached(step: Step) -> bool:
     """Whether the service may reuse an earlier result of `step`."""
     return as_mapping(step.body.get("CacheConfig")).get("Enabled") is True
+
+
+def compared(step: Step) -> dict[str, Any]:
+    """The arguments of `step` that the service compares; of a tuning's trials, what says how they are trained."""
+    found = {name: step.arguments[name] for name in KEYS.get(step.type, ()) if name in step.arguments}
+    trial = as_mapping(found.get("TrainingJobDefinition"))
+    return found | ({"TrainingJobDefinition": {key: trial[key] for key in TRIAL if key in trial}} if trial else {})
 
 
 def check_caching(document: Document) -> Iterator[Problem]:
@@ -50,12 +52,12 @@ def _settings(step: Step) -> Iterator[Problem]:
 def _never_hits(step: Step, document: Document) -> Iterator[Problem]:
     if RUN_ID in set(gets(step.arguments)):
         yield Problem(f"{step.path}.Arguments", "a cached step must not see RunId: it differs in every run")
-    compared = {name: step.arguments[name] for name in KEY_ARGUMENTS.get(step.type, ()) if name in step.arguments}
-    for name, value in compared.items():
+    for name, value in compared(step).items():
         path = f"{step.path}.Arguments.{name}"
         for get in sorted(set(gets(value))):
             if get.startswith("Execution.") and get not in STEADY:
                 yield Problem(path, f"a cached step never hits with {get}: it differs in every execution")
         for other in sorted(steps_read(value)):
-            if other in document.by_name and not is_cached(document.by_name[other]):
+            source = document.by_name.get(other)
+            if source is not None and source.type not in ANSWERED and not is_cached(source):
                 yield Problem(path, f"a cached step never hits with results of {other}, which is not cached")

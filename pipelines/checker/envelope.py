@@ -21,6 +21,7 @@ FIELDS: Final[Mapping[str, type]] = {
     "OutputParameters": list,
     "PropertyFiles": list,
     "RetryPolicies": list,
+    "SqsQueueUrl": str,
     "Type": str,
 }
 JSON_NAMES: Final[Mapping[type, str]] = {dict: "an object", list: "a list", str: "a text"}
@@ -29,10 +30,13 @@ EXTRA: Final[Mapping[str, tuple[str, ...]]] = {
     "Processing": ("RetryPolicies", "CacheConfig", "PropertyFiles"),
     "Training": ("RetryPolicies", "CacheConfig"),
     "Transform": ("RetryPolicies", "CacheConfig"),
+    "Tuning": ("RetryPolicies", "CacheConfig"),
     "Model": ("RetryPolicies",),
     "RegisterModel": ("RetryPolicies",),
     "Lambda": ("FunctionArn", "OutputParameters"),
+    "Callback": ("SqsQueueUrl", "OutputParameters"),
 }
+ASKED: Final[Mapping[str, str]] = {"Lambda": "FunctionArn", "Callback": "SqsQueueUrl"}  # who answers
 PROPERTY_FILE_KEYS: Final = ("FilePath", "OutputName", "PropertyFileName")
 
 
@@ -45,8 +49,8 @@ def check_envelopes(document: Document) -> Iterator[Problem]:
             continue
         yield from _fields(step)
         yield from _property_files(step)
-        if step.type == "Lambda":
-            yield from _lambda(step, document)
+        if step.type in ASKED:
+            yield from _asked(step, document)
         if step.type == "Fail":
             yield from _fail(step, document)
 
@@ -78,9 +82,9 @@ def _property_files(step: Step) -> Iterator[Problem]:
         seen.add(file["PropertyFileName"])
 
 
-def _lambda(step: Step, document: Document) -> Iterator[Problem]:
-    if not step.body.get("FunctionArn"):
-        yield Problem(f"{step.path}.FunctionArn", "is missing")
+def _asked(step: Step, document: Document) -> Iterator[Problem]:
+    if not step.body.get(ASKED[step.type]):
+        yield Problem(f"{step.path}.{ASKED[step.type]}", "is missing")
     for key, value in step.arguments.items():
         yield from _primitive(value, document, f"{step.path}.Arguments.{key}")
     for index, raw in enumerate(as_list(step.body.get("OutputParameters"))):

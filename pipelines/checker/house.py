@@ -10,7 +10,7 @@ from pipelines.checker.problems import Problem
 from pipelines.checker.properties import output_names
 from pipelines.placeholders import Placeholder, unknown_placeholders
 
-TIMED_TYPES: Final = ("Processing", "Training")  # a transform job has no maximum run time
+TIMED_TYPES: Final = ("Processing", "Training", "Tuning")  # a transform job has no maximum run time
 
 
 def check_house_rules(document: Document) -> Iterator[Problem]:
@@ -25,6 +25,8 @@ def check_house_rules(document: Document) -> Iterator[Problem]:
 
 def _run_time(step: Step) -> Iterator[Problem]:
     stopping = as_mapping(step.arguments.get("StoppingCondition"))
+    if step.type == "Tuning":
+        stopping = as_mapping(as_mapping(step.arguments.get("TrainingJobDefinition")).get("StoppingCondition"))
     if step.type in TIMED_TYPES and "MaxRuntimeInSeconds" not in stopping:
         path = f"{step.path}.Arguments.StoppingCondition.MaxRuntimeInSeconds"
         yield Problem(path, "is missing: a job that hangs would run, and cost, for days")

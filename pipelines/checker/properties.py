@@ -9,10 +9,10 @@ from typing import Final
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from pipelines.checker.document import Step, as_list, as_mapping
-from pipelines.checker.service import OPERATIONS, SHAPE_KINDS, VARIABLE_KINDS, Kind, output_shape
+from pipelines.checker.service import ANSWERED, OPERATIONS, SHAPE_KINDS, VARIABLE_KINDS, Kind, output_shape
 
 PART: Final = re.compile(r"\.?(?:\['([^']+)'\]|\[(\d+)\]|([^.\[\]]+))")
-LAMBDA_OUTPUT: Final = re.compile(r"OutputParameters\['([^']+)'\]")
+ANSWER: Final = re.compile(r"OutputParameters\['([^']+)'\]")
 
 
 def output_names(step: Step) -> list[str]:
@@ -25,15 +25,15 @@ def property_kind(step: Step, path: str) -> tuple[Kind | None, str]:
     """Kind of the property `path` of `step`, and what is wrong with it (empty if nothing is)."""
     if step.type in OPERATIONS:
         return _described(step, path)
-    if step.type == "Lambda":
-        return _lambda_output(step, path)
+    if step.type in ANSWERED:
+        return _answer(step, path)
     if step.type == "Condition" and path == "Outcome":
         return Kind.BOOLEAN, ""
     return None, f"a {step.type} step has no property {path!r}"
 
 
-def _lambda_output(step: Step, path: str) -> tuple[Kind | None, str]:
-    match = LAMBDA_OUTPUT.fullmatch(path)
+def _answer(step: Step, path: str) -> tuple[Kind | None, str]:
+    match = ANSWER.fullmatch(path)
     for output in map(as_mapping, as_list(step.body.get("OutputParameters"))):
         if match and output.get("OutputName") == match[1]:
             return VARIABLE_KINDS.get(str(output.get("OutputType"))), ""
@@ -42,8 +42,9 @@ def _lambda_output(step: Step, path: str) -> tuple[Kind | None, str]:
 
 def _described(step: Step, path: str) -> tuple[Kind | None, str]:
     describe = OPERATIONS[step.type].describe
-    shape: Shape = output_shape(step.type)
-    for part in _parts(path):
+    parts = list(_parts(path))
+    shape: Shape = output_shape(step.type, parts[0] if parts else "")
+    for part in parts:
         inner = _member(shape, part)
         if inner is None:
             return None, f"{describe} has no {path!r} (at {part!r})"

@@ -10,7 +10,7 @@ from pipelines.checker.problems import Problem
 
 STEP_EXCEPTIONS: Final = ("Step.SERVICE_FAULT", "Step.THROTTLING")
 JOB_EXCEPTIONS: Final = ("SageMaker.JOB_INTERNAL_ERROR", "SageMaker.CAPACITY_ERROR", "SageMaker.RESOURCE_LIMIT")
-JOB_TYPES: Final = ("Processing", "Training", "Transform")
+JOB_TYPES: Final = ("Processing", "Training", "Transform", "Tuning")
 RANGES: Final[Mapping[str, tuple[float, float]]] = {
     "IntervalSeconds": (1, 43200),
     "BackoffRate": (1, 10),  # the service has no maximum; beyond ten nobody means it

@@ -31,16 +31,24 @@ class Operation:
     create: str
     describe: str
     named: str = ""
+    lists: str = ""  # a call whose result is a property as well
 
 
 OPERATIONS: Final[Mapping[str, Operation]] = {
     "Processing": Operation("CreateProcessingJob", "DescribeProcessingJob", "ProcessingJobName"),
     "Training": Operation("CreateTrainingJob", "DescribeTrainingJob", "TrainingJobName"),
     "Transform": Operation("CreateTransformJob", "DescribeTransformJob", "TransformJobName"),
+    "Tuning": Operation(
+        "CreateHyperParameterTuningJob",
+        "DescribeHyperParameterTuningJob",
+        "HyperParameterTuningJobName",
+        "ListTrainingJobsForHyperParameterTuningJob",  # the trials, best first
+    ),
     "Model": Operation("CreateModel", "DescribeModel", "ModelName"),
     "RegisterModel": Operation("CreateModelPackage", "DescribeModelPackage"),
 }
-FREE_TYPES: Final = ("Condition", "Lambda", "Fail")  # their arguments have no shape
+FREE_TYPES: Final = ("Condition", "Lambda", "Callback", "Fail")  # their arguments have no shape
+ANSWERED: Final = ("Lambda", "Callback")  # their properties are the outputs that they declare
 SHAPE_KINDS: Final[Mapping[str, Kind]] = {
     "string": Kind.STRING,
     "timestamp": Kind.STRING,
@@ -72,9 +80,13 @@ def input_shape(step_type: str) -> Shape:
     return _shape(_model().operation_model(OPERATIONS[step_type].create).input_shape)
 
 
-def output_shape(step_type: str) -> Shape:
-    """Shape that references to a step of this type are resolved in."""
-    return _shape(_model().operation_model(OPERATIONS[step_type].describe).output_shape)
+def output_shape(step_type: str, member: str) -> Shape:
+    """Shape that a reference to `member` of a step of this type is resolved in."""
+    operation = OPERATIONS[step_type]
+    described = _shape(_model().operation_model(operation.describe).output_shape)
+    if operation.lists and member not in getattr(described, "members", {}):
+        return _shape(_model().operation_model(operation.lists).output_shape)
+    return described
 
 
 def _shape(shape: Shape | None) -> Shape:

@@ -1,4 +1,7 @@
-"""The steps of one layer: a training job, and the callback that has its mapping revised."""
+"""The steps of one layer: a training job, and the callback that has its mapping revised.
+
+A layer starts the image's command `train`, which sees by LAYER what to train.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,6 @@ from pipelines.authoring import PARQUET, Workbench, stage_environment
 from pipelines.placeholders import Placeholder
 from pipelines.policies import HOUR, Machine, cache, job_retries
 
-ENTRY: Final = ["python", "-m", "processing.topics.train"]
 METRICS: Final = ("topic_loss", "topic_coherence", "topic_outliers", "topic_over_general", "topic_count")
 QUEUE: Final = (
     f"https://sqs.{Placeholder.REGION.stand_in}.amazonaws.com/{Placeholder.ACCOUNT.stand_in}"
@@ -27,10 +29,14 @@ MAPPING: Final = "mapping"  # the callback's output parameter
 
 @dataclass(frozen=True, slots=True)
 class LayerPlan:
-    """One layer: its texts, its machine, what it continues from layer 2 on, and its hyperparameters."""
+    """One layer: its texts, settings and machine, what it continues from layer 2 on, and its hyperparameters.
+
+    Hyperparameters that are given here count more than those of the settings.
+    """
 
     number: int
     texts: Any
+    config: Any
     instance_type: Any
     mapping: Any = None
     previous: Any = None
@@ -39,7 +45,10 @@ class LayerPlan:
     @property
     def channels(self) -> list[InputData]:
         """The training channels."""
-        found = [InputData(channel_name="train", content_type=PARQUET, data_source=self.texts)]
+        found = [
+            InputData(channel_name="train", content_type=PARQUET, data_source=self.texts),
+            InputData(channel_name="config", content_type="application/json", data_source=self.config),
+        ]
         if self.number > 1:
             found.append(InputData(channel_name="mapping", content_type="application/json", data_source=self.mapping))
             found.append(
@@ -48,21 +57,10 @@ class LayerPlan:
         return found
 
 
-class EntryStep(TrainingStep):  # type: ignore[misc]  # the SDK is untyped
-    """A training step that starts a command of our image; the SDK allows one only together with code to upload."""
-
-    @property
-    def arguments(self) -> Any:
-        """The request, with the entry point."""
-        request = super().arguments
-        request["AlgorithmSpecification"]["ContainerEntrypoint"] = ENTRY
-        return request
-
-
-def train(bench: Workbench, plan: LayerPlan) -> EntryStep:
-    """Train one layer; equal texts, mapping and hyperparameters come from the cache."""
+def train(bench: Workbench, plan: LayerPlan) -> TrainingStep:
+    """Train one layer; equal texts, settings, mapping and hyperparameters come from the cache."""
     machine = Machine(plan.instance_type, max_seconds=2 * HOUR)
-    return EntryStep(
+    return TrainingStep(
         name=f"Layer{plan.number}",
         step_args=trainer(bench, plan, machine).train(input_data_config=plan.channels),
         cache_config=cache(),

@@ -24,6 +24,7 @@ class Parameters:
     business_date: Any
     data_uri: Any
     manifest_uri: Any
+    config_uri: Any
     group: Any
     mode: Any
     processing_instance: Any
@@ -49,6 +50,7 @@ def declare(machines: Machines) -> Parameters:
         business_date=ParameterString("BusinessDate"),
         data_uri=ParameterString("DataUri"),
         manifest_uri=ParameterString("ManifestUri"),
+        config_uri=ParameterString("ConfigUri"),
         group=ParameterString("ModelPackageGroupName"),
         mode=ParameterString("MappingMode", default_value="rule", enum_values=["rule", "held"]),
         processing_instance=ParameterString("ProcessingInstanceType", default_value=machines.processing),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any, Final
 
 from sagemaker.core.workflow.execution_variables import ExecutionVariables
@@ -17,15 +16,10 @@ from pipelines.topics import parameters as declared
 from pipelines.topics.layers import LayerPlan, mapping_of, model_of, revise, train
 from pipelines.topics.parameters import Machines, Parameters
 from pipelines.topics.tuning import Search, best_model, tune
+from rightpack.layout import PipelineKind
 
 LAYERS: Final = 3
 STATUS: Final = "PendingManualApproval"  # topics have no gate: a person reads the mapping before anything uses it
-
-
-class Kind(StrEnum):
-    """Name of the pipeline where its steps write."""
-
-    TOPICS = "topics"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +33,13 @@ class Learning:
 def build(session: Any, machines: Machines | None = None, learning: Learning | None = None) -> Pipeline:
     """Make the pipeline; each layer has an instance type and hyperparameters, or a search for them, of its own."""
     parameters = declared.declare(machines or Machines())
-    bench = Workbench(Kind.TOPICS, session, parameters.processing_instance)  # type: ignore[arg-type]  # value is used
+    bench = Workbench(PipelineKind.TOPICS, session, parameters.processing_instance)
     prepare = bench.process(_prepare(parameters))
     layers, model = _layers(bench, parameters, output_of(prepare, "texts"), learning or Learning())
     pack = bench.process(_pack(prepare, model))
     register = register_model("Register", session, _registration(parameters, pack))
     return Pipeline(
-        name=Kind.TOPICS.value,  # the infrastructure names it per stage; it is not in the definition
+        name=PipelineKind.TOPICS.value,  # the infrastructure names it per stage; it is not in the definition
         parameters=parameters.listed(),
         pipeline_experiment_config=None,  # otherwise every execution creates an experiment and a trial
         steps=[prepare, *layers, pack, register],
@@ -59,7 +53,7 @@ def _layers(bench: Workbench, parameters: Parameters, texts: Any, learning: Lear
     mapping = model = None
     for number, instance_type in enumerate(parameters.layer_instances, start=1):
         given = learning.hyperparameters.get(number, {})
-        plan = LayerPlan(number, texts, instance_type, mapping, model, given)
+        plan = LayerPlan(number, texts, parameters.config_uri, instance_type, mapping, model, given)
         step, model = _learned(bench, plan, learning.searches.get(number))
         steps.append(step)
         if number < LAYERS:
@@ -81,7 +75,7 @@ def _prepare(parameters: Parameters) -> Job:
     return Job(
         name="Prepare",
         module="topics.prepare",
-        inputs={"data": parameters.data_uri},
+        inputs={"data": parameters.data_uri, "config": parameters.config_uri},
         outputs=("texts", "profile"),
         arguments={"--data-uri": parameters.data_uri, "--manifest-uri": parameters.manifest_uri},
         cached=True,

@@ -1,6 +1,6 @@
 """A layer whose hyperparameters are found by Bayesian search on the loss that its training cross-validates.
 
-A tuning job cannot name an entry point: it starts the image's command `train`, which sees by LAYER what to train.
+What is searched counts more than the hyperparameters of the settings.
 """
 
 from __future__ import annotations

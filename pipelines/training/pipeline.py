@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from sagemaker.core.workflow.properties import PropertyFile
@@ -9,12 +10,22 @@ from sagemaker.mlops.workflow.pipeline import Pipeline
 from sagemaker.mlops.workflow.steps import ProcessingStep
 
 from pipelines.authoring import Job, Workbench, output_of, scores_of
-from pipelines.model_steps import create_model
 from pipelines.training import parameters as declared
 from pipelines.training.architectures import Architecture, single
+from pipelines.training.candidate import create_candidate, model_of, reigning
 from pipelines.training.parameters import Parameters
 from pipelines.training.verdict import Judged, verdict
 from rightpack.layout import PipelineKind
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """References to an artefact, to its scores of the validation rows, and to whom it challenges."""
+
+    model_data: Any
+    scores: Any
+    reigning: Any
+
 
 EVALUATION = PropertyFile(name="Evaluation", output_name="evaluation", path="evaluation.json")
 
@@ -25,11 +36,12 @@ def build(session: Any, architecture: Architecture = single.steps) -> Pipeline:
     bench = Workbench(PipelineKind.TRAINING, session, parameters.processing_instance)
     prepare = bench.process(_prepare(parameters))
     learned = architecture(bench, parameters, prepare)
-    create = create_model("CreateCandidate", session, learned.model_data)
+    create = create_candidate(learned.model_data, parameters.group)
     score = bench.transform(
-        "ScoreValidation", model_name=create.properties.ModelName, data=output_of(prepare, "validation")
+        "ScoreValidation", model_name=model_of(create), data=output_of(prepare, "validation"), cached=True
     )
-    evaluate = bench.process(_evaluate(parameters, prepare, scores=scores_of(score), model_data=learned.model_data))
+    candidate = Candidate(learned.model_data, scores_of(score), reigning(create))
+    evaluate = bench.process(_evaluate(parameters, prepare, candidate))
     judged = Judged(prepare, evaluate, EVALUATION, learned.model_data)
     return Pipeline(
         name=PipelineKind.TRAINING.value,  # the infrastructure names it per stage; it is not in the definition
@@ -56,18 +68,20 @@ def _prepare(parameters: Parameters) -> Job:
     )
 
 
-def _evaluate(parameters: Parameters, prepare: ProcessingStep, *, scores: Any, model_data: Any) -> Job:
+def _evaluate(parameters: Parameters, prepare: ProcessingStep, candidate: Candidate) -> Job:
     prepared = {name: output_of(prepare, name) for name in ("validation", "labels", "profile")}
     return Job(
         name="Evaluate",
         module="evaluate",
-        inputs={**prepared, "scores": scores, "model": model_data, "config": parameters.config_uri},
+        inputs={**prepared, "scores": candidate.scores, "model": candidate.model_data, "config": parameters.config_uri},
         outputs=("evaluation",),
         arguments={
             "--package-type": parameters.package_type,
             "--business-date": parameters.business_date,
             "--group": parameters.group,
-            "--run-id": parameters.run_id,
+            "--candidate": candidate.model_data,
+            "--reigning": candidate.reigning,
         },
         property_files=(EVALUATION,),
+        cached=True,
     )

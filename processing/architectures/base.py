@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol, Self, cast, runtime_checkable
@@ -39,17 +39,33 @@ class Examples:
         return len(self.labels)
 
 
+Watch = Callable[[int, FloatArray], None]
+
+
+def unwatched(rounds: int, chances: FloatArray) -> None:
+    """Let progress pass."""
+    del rounds, chances
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to learn: the settings' free parameters, the seed, and how many threads at most."""
+    """How to learn: the settings' free parameters, the seed, and how many threads at most.
+
+    `fit` may tell `watch` now and then how many rounds are done, and the chances that the best model so far gives the
+    tuning rows: tuning jobs compare trainings by that while they run.
+    """
 
     parameters: Mapping[str, Any]
     seed: int
     threads: int
+    watch: Watch = unwatched
 
 
 class Architecture(Protocol):
-    """A kind of model; an instance is a learned one. Same examples, options and seed must give the same files."""
+    """A kind of model; an instance is a learned one. Same examples, options and seed must give the same files.
+
+    A class attribute `defaults`, its parameters and their values, may say how a tuning job's texts are to be read.
+    """
 
     @classmethod
     def fit(cls, learning: Examples, tuning: Examples | None, options: Options) -> Self:

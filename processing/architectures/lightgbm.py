@@ -7,13 +7,14 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 
-from processing.architectures.base import Examples, Options, checked_parameters
+from processing.architectures.base import Examples, Options, Watch, checked_parameters
 from processing.features.encoder import Encoded
 from processing.features.expressions import FloatArray
+from processing.scoring.ensemble import Ensemble
 from rightpack.errors import InternalError, SettingsError
 
 FILE: Final = "model.txt"
@@ -24,6 +25,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "rounds": 300,
     "rounds_without_tuning": 80,
     "early_stopping_rounds": 30,
+    "report_rounds": 10,  # between two reports of progress, which tuning jobs count; 0 makes none
     "learning_rate": 0.08,
     "num_leaves": 31,
     "max_depth": -1,
@@ -43,7 +45,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "max_cat_to_onehot": 4,
     "min_data_per_group": 50,
 }
-OURS: Final = frozenset({"rounds", "rounds_without_tuning", "early_stopping_rounds"})
+OURS: Final = frozenset({"rounds", "rounds_without_tuning", "early_stopping_rounds", "report_rounds"})
 
 
 @contextmanager
@@ -65,9 +67,12 @@ with _without_companions():
 class LightGBM:
     """A booster; `text` is its whole state."""
 
+    defaults: ClassVar[Mapping[str, Any]] = DEFAULTS
+
     def __init__(self, text: str, rounds: int) -> None:
         self.text, self.rounds = text, rounds
         self._booster = lgb.Booster(model_str=text)
+        self._ensemble = Ensemble(self._booster, text)
 
     @classmethod
     def fit(cls, learning: Examples, tuning: Examples | None, options: Options) -> Self:
@@ -95,7 +100,9 @@ class LightGBM:
         tuned: dict[str, Any] = {}
         if tuning is not None:
             stop = lgb.early_stopping(parameters["early_stopping_rounds"], verbose=False)
-            tuned = {"valid_sets": [_dataset(tuning, parameters, train)], "callbacks": [stop]}
+            watcher = _Watcher(options.watch, parameters["report_rounds"])
+            tuned = {"valid_sets": [_dataset(tuning, parameters, train)], "callbacks": [stop, watcher]}
+            tuned["feval"] = watcher.look
         try:
             booster = lgb.train(
                 _settings(parameters, options, examples.rows),
@@ -112,10 +119,7 @@ class LightGBM:
 
     def predict(self, encoded: Encoded) -> FloatArray:
         """P(suitable) of each row, on one thread: requests, not rows, are scored side by side."""
-        if not len(encoded.matrix):
-            return np.zeros(0)
-        answer: FloatArray = np.asarray(self._booster.predict(encoded.matrix, num_threads=1), dtype=np.float64)
-        return answer
+        return self._ensemble.chances(encoded.matrix)
 
     def explain(self, encoded: Encoded) -> FloatArray:
         """Exact tree SHAP of each row by LightGBM itself; rows are independent, so one thread as in `predict`."""
@@ -136,6 +140,30 @@ class LightGBM:
             return cls(text, text.count("\nTree="))
         except (OSError, lgb.basic.LightGBMError) as error:
             raise InternalError(f"{folder.name}/{FILE} is not a LightGBM model: {error}") from error
+
+
+class _Watcher:
+    """Callback that tells, every so many rounds but the last, what the best model so far makes of the tuning rows."""
+
+    order = 20  # before early stopping, which may end the round
+
+    def __init__(self, watch: Watch, every: int) -> None:
+        self._watch, self._every = watch, every
+        self._chances = self._best = np.zeros(0)
+        self._least = np.inf
+
+    def look(self, chances: FloatArray, _: Any) -> list[Any]:
+        """See the round's chances; LightGBM asks for metrics, and this adds none."""
+        self._chances = chances
+        return []
+
+    def __call__(self, now: Any) -> None:
+        """LightGBM's own record of the round `now`."""
+        loss, done = now.evaluation_result_list[0][2], now.iteration + 1
+        if loss < self._least:
+            self._least, self._best = loss, self._chances.copy()
+        if self._every > 0 and done % self._every == 0 and done < now.end_iteration:
+            self._watch(done, self._best)
 
 
 def _settings(parameters: Mapping[str, Any], options: Options, rows: int) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 
@@ -29,6 +29,8 @@ DEFAULTS: Final[Mapping[str, Any]] = {"penalty": 30.0, "penalties": [3.0, 10.0, 
 
 class Logistic:
     """Coefficients over a design, and the penalty they were found with."""
+
+    defaults: ClassVar[Mapping[str, Any]] = DEFAULTS
 
     def __init__(self, design: Design, coefficients: FloatArray, penalty: float) -> None:
         self.design, self.coefficients, self.penalty = design, coefficients, penalty

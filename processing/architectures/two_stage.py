@@ -7,13 +7,14 @@ the second one goes on with every row and learns how often either occurs.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 
 from processing.architectures import lightgbm
-from processing.architectures.base import Examples, Options, checked_parameters
+from processing.architectures.base import Examples, Options, checked_parameters, unwatched
 from processing.features.encoder import Encoded
 from processing.features.expressions import FloatArray
 from rightpack.errors import SettingsError
@@ -25,6 +26,8 @@ DEFAULTS: Final[Mapping[str, Any]] = {**lightgbm.DEFAULTS, **OWN}
 class TwoStage:
     """A booster that has gone through both stages; `first` is the first one's part of it."""
 
+    defaults: ClassVar[Mapping[str, Any]] = DEFAULTS
+
     def __init__(self, whole: lightgbm.LightGBM, first_rounds: int) -> None:
         self.whole, self.first_rounds = whole, first_rounds
 
@@ -33,7 +36,7 @@ class TwoStage:
         """Each stage stops where `tuning`'s log loss stops falling, or after a fixed number of rounds without it."""
         parameters, inner = _split(options)
         balanced = _balanced(learning, parameters["balance"], options.seed)
-        first = _Stage.boost(balanced, tuning, inner, parameters["balanced_rounds"])
+        first = _Stage.boost(balanced, tuning, replace(inner, watch=unwatched), parameters["balanced_rounds"])
         rounds = parameters["rounds_without_tuning"] if tuning is None else parameters["rounds"]
         return cls(_Stage.boost(learning, tuning, inner, rounds, first), first.rounds)
 
@@ -81,7 +84,7 @@ def _split(options: Options) -> tuple[dict[str, Any], Options]:
     if parameters["balance"] <= 0 or parameters["balanced_rounds"] < 1:
         raise SettingsError("training.parameters: balance is above 0 and balanced_rounds at least 1.")
     inner = {name: value for name, value in parameters.items() if name not in OWN}
-    return parameters, Options(inner, options.seed, options.threads)
+    return parameters, replace(options, parameters=inner)
 
 
 def _balanced(examples: Examples, balance: float, seed: int) -> Examples:

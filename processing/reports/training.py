@@ -35,7 +35,7 @@ def training_page(evaluation: Mapping[str, Any], curves: Curves, explanation: Ma
     failed = sorted((c for c in checks if not c["passed"]), key=lambda c: bool(c.get("on_fail") == HOLD))
     return render(
         "training.html",
-        **{name: evaluation[name] for name in ("package_type", "business_date", "run_id", "champion", "note")},
+        **{name: evaluation[name] for name in ("package_type", "business_date", "candidate", "champion", "note")},
         date=long_date(evaluation["business_date"]),
         status=status,
         tone=TONES[evaluation["decision"]["status"]],

@@ -65,17 +65,19 @@ class Options:
         return cls(**values)  # type: ignore[arg-type]  # every field is an int or a float
 
     @classmethod
-    def read(cls, folder: Path) -> Self:
-        """Read `hyperparameters.json`; the defaults where there is none."""
+    def read(cls, folder: Path, settings: Mapping[str, object]) -> Self:
+        """Read `hyperparameters.json` over the hyperparameters of the settings, and those over the defaults."""
+        known = {key.replace("-", "_"): str(value) for key, value in settings.items()}
         path = folder / FILE
         if not path.is_file():
-            return cls()
+            return cls.of(known)
         try:
             given = json.loads(path.read_text())
         except ValueError as error:
             raise SettingsError(f"{FILE} is not JSON: {error}") from error
         # the service and its tuning jobs add names of their own, and the SDK quotes what it sends
-        return cls.of({k: str(v).strip('"') for k, v in given.items() if not k.startswith(("_", "sagemaker_"))})
+        own = {k: str(v).strip('"') for k, v in given.items() if not k.startswith(("_", "sagemaker_"))}
+        return cls.of(known | {key.replace("-", "_"): value for key, value in own.items()})
 
 
 def _number(kind: type, text: str, name: str) -> float:

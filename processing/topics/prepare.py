@@ -18,33 +18,29 @@ from processing.prepare_inference import one_per_product
 from processing.tables import Limits, write_parts
 from processing.topics.text import clean_all
 from processing.topics.train import TEXT
-from rightpack.errors import DataError, SettingsError
+from rightpack.errors import DataError
 from rightpack.trigger import DropData
 
 MEGABYTES: Final = 64.0
-DEFAULT_MOST: Final = "500000"
-DEFAULT_COLUMN: Final = "title"
 
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """What the pipeline tells this step; of more products than `most_texts` every n-th is taken."""
+    """What the pipeline tells this step."""
 
     data_uri: str
     manifest_uri: str
-    text_column: str = DEFAULT_COLUMN
-    most_texts: str = DEFAULT_MOST
 
 
 def run(job: Job, arguments: Arguments) -> None:
     """Check, clean, right-size; write `texts` (product_id, text) and `profile`."""
     record = Record("Prepare")
-    most = _most(arguments.most_texts)
-    columns = (Column(PRODUCT, Kind.KEY), Column(arguments.text_column, Kind.TEXT))
+    topics = job.settings(job.input("config")).topics
+    columns = (Column(PRODUCT, Kind.KEY), Column(topics.text, Kind.TEXT))
     drop = read_drop(job.input("data"), DropData(arguments.data_uri, arguments.manifest_uri), columns)
     record.read("data", job.input("data"), drop.table.num_rows)
     products, doubled = one_per_product(drop.table)
-    texts = prepare(products, arguments.text_column, most)
+    texts = prepare(products, topics.text, topics.most_texts)
     write_parts(texts, job.output("texts"), Limits(megabytes=MEGABYTES))
     record.wrote("texts", job.output("texts"), texts.num_rows)
     profile = {
@@ -61,19 +57,16 @@ def run(job: Job, arguments: Arguments) -> None:
 
 
 def prepare(products: pa.Table, column: str, most: int) -> pa.Table:
-    """Products with a clean text, those without words left out, by product id; DataError if none is left."""
+    """Products with a clean text, by product id, those without words left out; of more than `most` every n-th.
+
+    DataError if none is left.
+    """
     cleaned = pa.table({PRODUCT: products[PRODUCT], TEXT: clean_all(products[column].combine_chunks())})
     ordered = cleaned.filter(pc.not_equal(cleaned[TEXT], "")).sort_by([(PRODUCT, "ascending")])
     if not ordered.num_rows:
         raise DataError(f"None of {products.num_rows} products has a word in its {column!r}; there are no topics.")
     step = -(-ordered.num_rows // most)
     return ordered.take(pa.array(np.arange(0, ordered.num_rows, step)))
-
-
-def _most(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise SettingsError(f"--most-texts must be a number of texts, not {text!r}.")
-    return int(text)
 
 
 def main() -> int:

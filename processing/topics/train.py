@@ -1,7 +1,8 @@
 """Train one layer: `python -m processing.topics.train`, the layer's number in the environment variable LAYER.
 
-Channels: `train` (Parquet: product_id and a clean `text`, or a `title` that is cleaned here); from layer 2 on also
-`previous` (the model so far) and `mapping` (what became of its topics). The model holds all layers up to this one.
+Channels: `train` (Parquet: product_id and a clean `text`, or a `title` that is cleaned here) and `config`; from layer 2
+on also `previous` (the model so far) and `mapping` (what became of its topics). The model holds all layers up to this
+one.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ TITLE = "title"
 
 def run(job: Job) -> None:
     """Read the channels, write `model/`, print the loss for a tuning job."""
-    options = Options.read(job.root / "input" / "config")
+    settings = job.settings(job.channel("config"))
+    options = Options.read(job.root / "input" / "config", settings.topics.hyperparameters)
     number = _number(job.variable("LAYER"))
     texts = texts_of(tables.read_folder(job.channel("train")))
     before = _previous(job) if number > 1 else None

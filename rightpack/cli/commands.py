@@ -58,7 +58,7 @@ def migrate(stage: StageName = "dev", config: Files = None, set_: Sets = None) -
 
 
 def drop(
-    pipeline: Annotated[str, typer.Argument(help="training or inference")],
+    pipeline: Annotated[str, typer.Argument(help="training, inference or topics")],
     mode: Annotated[str, typer.Option(help="weekly, daily or monthly")] = "",
     date: Annotated[str, typer.Option(help="Business date; today if absent.")] = "",
     package_type: Annotated[list[str] | None, typer.Option(help="Only these package types (training).")] = None,
@@ -88,7 +88,7 @@ def drop(
 
 
 def _mode(pipeline: str) -> str:
-    return "weekly" if pipeline == "training" else "daily"
+    return {"training": "weekly", "topics": "monthly"}.get(pipeline, "daily")
 
 
 def runs(

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rightpack.errors import InternalError
+from rightpack.layout import Stack, stack_name
 
 PROJECT = Path(__file__).resolve().parents[2]
 TEMPLATES = PROJECT / "infra" / "templates"
@@ -43,7 +44,7 @@ class Embedded:
 
 def command(stage: str, *, root: Path, port: int, ready: Path, package: Path) -> list[str]:
     """Command line that starts the cloud with the templates of a stage."""
-    templates = [TEMPLATES / f"rightpack-{stage}-{name}.template.json" for name in ("platform", "pipelines")]
+    templates = [TEMPLATES / f"{stack_name(stage, stack)}.template.json" for stack in Stack]
     options = ["--port", str(port), "--root", str(root), "--ready-file", str(ready)]
     options += [part for template in templates for part in ("--template", str(template))]
     return [sys.executable, "-m", "local_cloud", "up", *options, "--asset", f"lambdas.zip={package}"]

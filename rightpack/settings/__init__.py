@@ -8,28 +8,35 @@ from __future__ import annotations
 from rightpack.settings.approval import Criterion, Gate, Slicing
 from rightpack.settings.building import build
 from rightpack.settings.damage import DamageModel
+from rightpack.settings.defence import Defence, Range
 from rightpack.settings.drifting import Drift, DriftLimits
+from rightpack.settings.launching import Launching
 from rightpack.settings.layers import Layer, Layered, assignment, combined, merge, overlay, read_toml
 from rightpack.settings.learning import Features, Labels, Split, Training
 from rightpack.settings.serving import Inference, Recommendation, Warehouse
 from rightpack.settings.settings import CONFIG_FOLDER, Settings, stage_layers
+from rightpack.settings.topics import Topics
 
 __all__ = [
     "CONFIG_FOLDER",
     "Criterion",
     "DamageModel",
+    "Defence",
     "Drift",
     "DriftLimits",
     "Features",
     "Gate",
     "Inference",
     "Labels",
+    "Launching",
     "Layer",
     "Layered",
+    "Range",
     "Recommendation",
     "Settings",
     "Slicing",
     "Split",
+    "Topics",
     "Training",
     "Warehouse",
     "assignment",

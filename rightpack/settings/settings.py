@@ -16,11 +16,15 @@ from rightpack.packaging import EVERY_TYPE, PackageType
 from rightpack.settings.approval import Gate
 from rightpack.settings.building import build, nearest
 from rightpack.settings.damage import DamageModel
+from rightpack.settings.defence import Defence
 from rightpack.settings.drifting import Drift
+from rightpack.settings.launching import Launching
 from rightpack.settings.layers import Layer, Layered, overlay, read_toml
 from rightpack.settings.learning import Features, Labels, Split, Training
 from rightpack.settings.serving import Inference, Recommendation, Warehouse
+from rightpack.settings.topics import Topics
 
+TAKEN: Final = {EVERY_TYPE: "the joint damage model is", "topics": "the topic model of all products is"}
 CONFIG_FOLDER: Final = Path(__file__).resolve().parents[2] / "config"
 
 
@@ -35,12 +39,15 @@ class Settings:
     labels: Labels = field(default_factory=Labels)
     split: Split = field(default_factory=Split)
     training: Training = field(default_factory=Training)
+    topics: Topics = field(default_factory=Topics)
     damage_model: DamageModel = field(default_factory=DamageModel)
     gate: Gate = field(default_factory=Gate)
     inference: Inference = field(default_factory=Inference)
     recommendation: Recommendation = field(default_factory=Recommendation)
     drift: Drift = field(default_factory=Drift)
+    defence: Defence = field(default_factory=Defence)
     warehouse: Warehouse = field(default_factory=Warehouse)
+    launching: Launching = field(default_factory=Launching)
 
     def __post_init__(self) -> None:
         """Check what types alone cannot say."""
@@ -52,8 +59,10 @@ class Settings:
             raise SettingsError("Two package types share a protection rank; ranks order them and must differ.")
         for package_type in self.package_types:
             checked_name(package_type.name)
-            if package_type.name == EVERY_TYPE:
-                raise SettingsError(f"A package type cannot be called {EVERY_TYPE!r}: the joint damage model is.")
+            if package_type.name in TAKEN:
+                raise SettingsError(
+                    f"A package type cannot be called {package_type.name!r}: {TAKEN[package_type.name]}."
+                )
 
     @property
     def by_protection(self) -> tuple[PackageType, ...]:

@@ -139,7 +139,7 @@ def test_an_approved_model_is_exported_and_named_in_parameter_store(stage: Stage
 def test_the_example_request_is_one_that_the_model_answers(stage: Stage, trained: Run, tmp_path: Path) -> None:
     from processing.artefact import unpack
     from processing.invocations import Application
-    from processing.scoring import Bundle
+    from processing.scoring.bundle import Bundle
 
     rightpack(tmp_path, "export", "carton", "--to", "taken")
     bundle = Bundle.load(unpack(tmp_path / "taken/model.tar.gz", tmp_path / "model"))

@@ -23,6 +23,16 @@ class Template:
     def read(cls, path: Path) -> Template:
         return cls(json.loads(path.read_text()))
 
+    @classmethod
+    def merged(cls, *templates: Template) -> Template:
+        whole: dict[str, Any] = {"Parameters": {}, "Conditions": {}, "Resources": {}}
+        for template in templates:
+            for section, members in whole.items():
+                found = template.raw.get(section, {})
+                assert not members.keys() & found.keys(), "two stacks use one logical id"
+                members.update(found)
+        return cls(whole)
+
     def resolve(self, value: Any) -> Any:
         if isinstance(value, list):
             return [self.resolve(item) for item in value]
@@ -38,8 +48,17 @@ class Template:
                 return self._sub(argument)
             if function == "Fn::GetAtt":
                 return f"<{argument[0]}.{argument[1]}>"
-            assert not function.startswith("Fn::"), f"the test template does not know {function}"
+            if function.startswith("Fn::"):
+                return self._logic(function, argument)
         return {key: self.resolve(item) for key, item in value.items()}
+
+    def _logic(self, function: str, argument: Any) -> Any:
+        if function == "Fn::If":
+            return self.resolve(argument[1 if self.resolve(self.raw["Conditions"][argument[0]]) else 2])
+        if function == "Fn::Not":
+            return not self.resolve(argument[0])
+        assert function == "Fn::Equals", f"the test template does not know {function}"
+        return self.resolve(argument[0]) == self.resolve(argument[1])
 
     def _ref(self, name: str) -> Any:
         if name in PSEUDO:

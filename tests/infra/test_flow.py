@@ -11,7 +11,7 @@ from rightpack.layout import Layout, PipelineKind
 from rightpack.trigger import MODES
 from tests.infra.cloudformation import ACCOUNT, REGION, Template, arn
 
-FUNCTIONS = ["start-pipeline", "track-runs", "unload", "drop", "export-model"]
+FUNCTIONS = ["start-pipeline", "track-runs", "unload", "drop", "export-model", "create-candidate"]
 RULES = "AWS::Events::Rule"
 
 

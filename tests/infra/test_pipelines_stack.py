@@ -33,13 +33,17 @@ def test_deployed_definition_is_the_committed_one_filled_in(pipelines: Template,
     assert pipeline["RoleArn"] == f"arn:aws:iam::{ACCOUNT}:role/rightpack-dev-pipeline"
 
 
+def test_pipelines_are_all_that_their_stack_holds(pipelines: Template) -> None:
+    assert {resource["Type"] for resource in pipelines.raw["Resources"].values()} == {"AWS::SageMaker::Pipeline"}
+
+
 def test_definition_stays_below_the_services_limit(pipelines: Template) -> None:
     for pipeline in pipelines.of_type("AWS::SageMaker::Pipeline").values():
         assert len(pipeline["PipelineDefinition"]["PipelineDefinitionBody"]) < 1024 * 1024
 
 
-def test_every_trained_package_type_has_a_model_group_and_no_other(pipelines: Template) -> None:
-    groups = pipelines.by("AWS::SageMaker::ModelPackageGroup", "ModelPackageGroupName")
+def test_every_trained_package_type_has_a_model_group_and_no_other(storage: Template) -> None:
+    groups = storage.by("AWS::SageMaker::ModelPackageGroup", "ModelPackageGroupName")
 
     assert sorted(groups) == sorted(f"rightpack-dev-{name}" for name in Settings.load("dev").targets)
 

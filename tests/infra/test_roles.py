@@ -63,6 +63,14 @@ ROLES = {
         "sagemaker:DescribeModelPackage",
         "ssm:PutParameter",
     },
+    "create-candidate": {
+        *OWN_LOG,
+        "sagemaker:CreateModel",
+        "sagemaker:DescribeModel",
+        "sagemaker:ListModelPackages",
+        "sagemaker:DescribeModelPackage",
+        "iam:PassRole",
+    },
     "pipeline": {
         *(
             f"sagemaker:{verb}{kind}Job"
@@ -76,6 +84,7 @@ ROLES = {
         "sagemaker:ListModelPackages",
         "sagemaker:AddTags",
         "iam:PassRole",
+        "lambda:InvokeFunction",
         "s3:GetObject",
     },
     "job": {
@@ -105,7 +114,10 @@ TRUSTED = {
     "pipeline": ["sagemaker"],
     "job": ["sagemaker"],
     "warehouse": ["redshift-serverless", "redshift"],
-    **{name: ["lambda"] for name in ("start-pipeline", "track-runs", "unload", "drop", "export-model")},
+    **{
+        name: ["lambda"]
+        for name in ("start-pipeline", "track-runs", "unload", "drop", "export-model", "create-candidate")
+    },
 }
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from infra.stages import STAGES
 from infra.synth import TEMPLATES, stale, texts, with_stable_code, write
+from rightpack.layout import Stack, stack_name
 from tests.infra.cloudformation import Template
 
 COMMITTED = sorted(TEMPLATES.glob("*.template.json"))
@@ -22,30 +23,32 @@ def test_committed_templates_are_fresh(synthesised: dict[str, Any]) -> None:
 
 
 @pytest.mark.cdk
-def test_adding_a_step_changes_the_pipelines_template_and_no_other(
+def test_adding_a_step_changes_the_pipelines_templates_and_no_other(
     synthesised: dict[str, Any], synthesised_with_another_step: dict[str, Any]
 ) -> None:
     changed = {name for name in synthesised if synthesised[name] != synthesised_with_another_step[name]}
 
-    assert changed == {"rightpack-dev-pipelines"}
+    assert changed == {stage.stack(Stack.PIPELINES) for stage in STAGES}
 
 
 @pytest.mark.cdk
-def test_two_syntheses_give_the_same_bytes(
+def test_adding_a_step_changes_nothing_but_the_training_definition(
     synthesised: dict[str, Any], synthesised_with_another_step: dict[str, Any]
 ) -> None:
-    first, second = texts(synthesised), texts(synthesised_with_another_step)
+    before, after = (
+        Template(each["rightpack-prod-pipelines"]) for each in (synthesised, synthesised_with_another_step)
+    )
+    resources = before.raw["Resources"]
 
-    # The second run differs by its added step alone, so everything around the pipeline bodies is comparable.
-    assert first["rightpack-dev-platform.template.json"] == second["rightpack-dev-platform.template.json"]
-    assert _without_bodies(first) == _without_bodies(second)
+    changed = {name for name in resources if resources[name] != after.raw["Resources"][name]}
+
+    assert resources.keys() == after.raw["Resources"].keys()
+    assert {resources[name]["Properties"]["PipelineName"] for name in changed} == {"rightpack-prod-training"}
 
 
-def _without_bodies(written: dict[str, str]) -> str:
-    template = json.loads(written["rightpack-dev-pipelines.template.json"])
-    for resource in template["Resources"].values():
-        resource["Properties"].pop("PipelineDefinition", None)
-    return json.dumps(template)
+@pytest.mark.cdk
+def test_two_syntheses_give_the_same_bytes(synthesised: dict[str, Any], synthesised_again: dict[str, Any]) -> None:
+    assert texts(synthesised) == texts(synthesised_again)
 
 
 @pytest.mark.cdk
@@ -69,8 +72,8 @@ def test_code_alone_never_changes_a_committed_template() -> None:
     assert before == template("one.zip"), "the synthesised template itself stays as it was"
 
 
-def test_every_stage_has_its_two_committed_templates() -> None:
-    stacks = {name for stage in STAGES for name in (stage.platform_stack, stage.pipelines_stack)}
+def test_every_stage_has_its_committed_templates() -> None:
+    stacks = {stage.stack(stack) for stage in STAGES for stack in Stack}
 
     assert {path.name.removesuffix(".template.json") for path in COMMITTED} == stacks
 
@@ -89,7 +92,8 @@ def test_templates_know_no_account_no_region_and_no_machine(path: Path) -> None:
 def test_templates_hold_only_what_is_deployed(path: Path) -> None:
     template = json.loads(path.read_text())
 
-    assert set(template) == {"Description", "Parameters", "Resources"}  # no metadata, rules, exports or imports
+    # no metadata, rules, exports or imports
+    assert {"Description", "Resources"} <= set(template) <= {"Description", "Parameters", "Conditions", "Resources"}
     assert not [r for r in template["Resources"].values() if "Metadata" in r or r["Type"].startswith("Custom::")]
     assert "Fn::ImportValue" not in path.read_text()
 
@@ -97,7 +101,14 @@ def test_templates_hold_only_what_is_deployed(path: Path) -> None:
 def test_every_parameter_of_the_dev_stage_has_a_default(platform: Template, pipelines: Template) -> None:
     defaults = {n: p.get("Default") for t in (platform, pipelines) for n, p in t.raw["Parameters"].items()}
 
-    assert defaults == {"NoticeEmail": "team@example.com", "Image": "rightpack-jobs:local"}
+    assert defaults == {"NoticeEmail": "team@example.com", "Image": "rightpack-jobs:local", "ReaderAccount": ""}
+
+
+@pytest.mark.parametrize("stage", ["staging", "prod"])
+def test_nobody_deploys_another_stage_with_the_mailbox_or_the_image_of_a_laptop(stage: str) -> None:
+    for stack, parameter in ((Stack.PLATFORM, "NoticeEmail"), (Stack.PIPELINES, "Image")):
+        template = Template.read(TEMPLATES / f"{stack_name(stage, stack)}.template.json")
+        assert "Default" not in template.raw["Parameters"][parameter]
 
 
 def test_cfn_lint_finds_nothing() -> None:

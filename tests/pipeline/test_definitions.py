@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from pipelines.checker.caching import KEY_ARGUMENTS, is_cached
+from pipelines.checker.caching import compared, is_cached
 from pipelines.checker.document import read
 from pipelines.checker.graph import edges
 from pipelines.checker.references import gets
@@ -22,7 +22,7 @@ GRAPH = {
         "Train": {"Prepare"},
         "CreateCandidate": {"Train"},
         "ScoreValidation": {"CreateCandidate", "Prepare"},
-        "Evaluate": {"Prepare", "Train", "ScoreValidation"},
+        "Evaluate": {"Prepare", "Train", "CreateCandidate", "ScoreValidation"},
         "Verdict": {"Evaluate"},
         "VerdictRejected": {"Evaluate"},
         "VerdictHeld": {"Evaluate"},
@@ -64,7 +64,7 @@ PROCESSING = {
         "evaluate",
         ["validation", "labels", "profile", "scores", "model", "config"],
         ["evaluation"],
-        ["--package-type", "--business-date", "--group", "--run-id"],
+        ["--package-type", "--business-date", "--group", "--candidate", "--reigning"],
     ),
     ("inference", "Prepare"): (
         "prepare_inference",
@@ -172,9 +172,10 @@ def test_every_job_knows_its_stage_account_and_region_and_ends_some_day() -> Non
         assert body["Arguments"]["StoppingCondition"]["MaxRuntimeInSeconds"] <= 7200
 
 
-def test_only_prepare_and_train_are_cached_for_thirty_days() -> None:
+def test_every_job_of_training_is_cached_for_thirty_days_and_of_inference_only_prepare() -> None:
     cached = [(name, step) for name, step, body in all_steps() if "CacheConfig" in body]
-    assert cached == [("training", "Prepare"), ("training", "Train"), ("inference", "Prepare")]
+    jobs = [(name, step) for name, step, _ in of_type("Processing", "Training", "Transform") if name == "training"]
+    assert cached == [*jobs, ("inference", "Prepare")]
     for _, _, body in all_steps():
         assert body.get("CacheConfig", {}) in ({}, {"Enabled": True, "ExpireAfter": "P30D"})
 
@@ -183,9 +184,8 @@ def test_only_prepare_and_train_are_cached_for_thirty_days() -> None:
 def test_no_cached_step_sees_the_run_id_nor_compares_anything_of_the_execution(name: str) -> None:
     document, _ = read(definition(name))
     for step in filter(is_cached, document.steps):
-        compared = {key: value for key, value in step.arguments.items() if key in KEY_ARGUMENTS[step.type]}
         assert "Parameters.RunId" not in set(gets(step.arguments))
-        assert not [get for get in gets(compared) if get.startswith("Execution.")]
+        assert not [get for get in gets(compared(step)) if get.startswith("Execution.")]
 
 
 def test_every_step_that_starts_a_machine_waits_hours_for_capacity() -> None:

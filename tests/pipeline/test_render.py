@@ -87,7 +87,7 @@ def processes(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any],
     return json.loads(answer.splitlines()[-1]), check.returncode, difference + check_errors
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, "topics"])
 def test_the_committed_definition_is_what_the_code_renders(
     name: str, processes: tuple[dict[str, Any], int, str]
 ) -> None:

@@ -26,6 +26,17 @@ def _create_group(context: Context, properties: Properties) -> Made:
     return Made(arn, {"ModelPackageGroupArn": arn, "ModelPackageGroupStatus": "Completed"})
 
 
+def _update_group(context: Context, arn: str, properties: Properties, former: Json) -> Made:
+    name = properties.required("ModelPackageGroupName")
+    properties.pick("Tags")
+    if "ModelPackageGroupPolicy" in properties:
+        policy = properties["ModelPackageGroupPolicy"]
+        context.call("sagemaker", "put_model_package_group_policy", ModelPackageGroupName=name, ResourcePolicy=policy)
+    elif "ModelPackageGroupPolicy" in former:
+        context.call("sagemaker", "delete_model_package_group_policy", ModelPackageGroupName=name)
+    return Made(arn, {"ModelPackageGroupArn": arn, "ModelPackageGroupStatus": "Completed"})
+
+
 def _delete_group(context: Context, arn: str, _properties: Json) -> None:
     name = arn.rsplit("/", 1)[-1]
     context.try_call("sagemaker", "delete_model_package_group", _GONE, ModelPackageGroupName=name)
@@ -62,7 +73,13 @@ def _delete_pipeline(context: Context, name: str, _properties: Json) -> None:
 
 
 TYPES = [
-    ResourceType("AWS::SageMaker::ModelPackageGroup", _create_group, delete=_delete_group),
+    ResourceType(
+        "AWS::SageMaker::ModelPackageGroup",
+        _create_group,
+        _update_group,
+        _delete_group,
+        fixed=frozenset({"ModelPackageGroupName", "ModelPackageGroupDescription"}),
+    ),
     ResourceType(
         "AWS::SageMaker::Pipeline",
         _create_pipeline,

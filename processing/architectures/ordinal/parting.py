@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from processing.architectures.lightgbm import lgb
 from processing.architectures.ordinal.likelihood import Singles
 from processing.decisions.arrays import Floats
+from processing.scoring.ensemble import Ensemble
 
 TREE = re.compile(r"^Tree=", re.MULTILINE)
 SPLITS = re.compile(r"^split_feature=(.*)$", re.MULTILINE)
@@ -32,7 +32,7 @@ class PartedTrees:
             found = SPLITS.search(tree)
             splits = [int(place) for place in found.group(1).split()] if found else []
             apart[any(place >= first for place in splits)].append(tree)
-        self._by_product, self._by_type = (_booster(head, apart[typed], tail) for typed in (False, True))
+        self._by_product, self._by_type = (_ensemble(head, apart[typed], tail) for typed in (False, True))
         self._asked = asked
 
     def margins(self, values: Singles, questions: Sequence[Sequence[float]], *, threads: int = 1) -> list[Floats]:
@@ -59,12 +59,11 @@ def _names(head: str) -> list[str]:
     return next(line for line in head.splitlines() if line.startswith("feature_names=")).split("=", 1)[1].split()
 
 
-def _booster(head: str, trees: Sequence[str], tail: str) -> Any:
-    """A booster of these trees; None where there is none."""
-    return lgb.Booster(model_str=head + "".join(trees) + tail) if trees else None
+def _ensemble(head: str, trees: Sequence[str], tail: str) -> Ensemble | None:
+    """Of these trees; None where there is none."""
+    text = head + "".join(trees) + tail
+    return Ensemble(lgb.Booster(model_str=text), text) if trees else None
 
 
-def _raw(booster: Any, rows: Singles, threads: int) -> Floats:
-    if booster is None or not len(rows):
-        return np.zeros(len(rows))
-    return np.asarray(booster.predict(rows, raw_score=True, num_threads=threads), dtype=np.float64)
+def _raw(ensemble: Ensemble | None, rows: Singles, threads: int) -> Floats:
+    return ensemble.raw(rows, threads=threads) if ensemble else np.zeros(len(rows))

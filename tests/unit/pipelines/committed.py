@@ -8,7 +8,7 @@ from typing import Any
 from pipelines.render import DEFINITIONS
 
 Json = dict[str, Any]
-NAMES = ("training", "inference")
+NAMES = ("training", "inference")  # what the stacks publish
 
 
 def definition(name: str) -> Json:

@@ -26,12 +26,12 @@ DEPLOYED = {
 }
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, "topics"])
 def test_the_committed_definitions_have_no_problem(name: str) -> None:
     assert check(definition(name)) == []
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, "topics"])
 def test_nor_have_they_as_they_are_deployed(name: str) -> None:
     text = json.dumps(definition(name))
     for placeholder, value in DEPLOYED.items():
@@ -116,7 +116,7 @@ def places(node: Any) -> Iterator[tuple[Any, Any]]:
         yield from places(node[key])
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, "topics"])
 @pytest.mark.parametrize("junk", [None, 1, "x", [], {}, [[]], [{}], {"Get": 1}, {"Std:Join": 3}, {"Std:JsonGet": []}])
 def test_nothing_malformed_raises_an_error(name: str, junk: Any) -> None:
     count = sum(1 for _ in places(definition(name)))

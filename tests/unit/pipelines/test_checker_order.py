@@ -94,7 +94,7 @@ PLANTED = [
         "unknown argument of a condition", "Steps.Verdict.Arguments.Then", "unknown argument", job("Verdict", Then=[])
     ),
     # frame and envelope
-    Planted("unknown step type", "Steps.Train", "'Tuning' are not used here", envelope("Train", Type="Tuning")),
+    Planted("unknown step type", "Steps.Train", "'AutoML' are not used here", envelope("Train", Type="AutoML")),
     Planted("misspelt step field", "Steps.Train.Dependson", "does not apply", envelope("Train", Dependson=[])),
     Planted(
         "step field of a wrong type", "Steps.Train.DependsOn", "must be a list", envelope("Train", DependsOn="Prepare")

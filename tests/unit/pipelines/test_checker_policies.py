@@ -46,9 +46,9 @@ PLANTED = [
     ),
     Planted(
         "job exception of a model",
-        "Steps.CreateCandidate.RetryPolicies[0]",
-        "not retried for a Model step",
-        retry("CreateCandidate", 0, ExceptionType=["SageMaker.CAPACITY_ERROR"]),
+        "Steps.RegisterApproved.RetryPolicies[0]",
+        "not retried for a RegisterModel step",
+        retry("RegisterApproved", 0, ExceptionType=["SageMaker.CAPACITY_ERROR"]),
     ),
     Planted(
         "one exception in two policies",

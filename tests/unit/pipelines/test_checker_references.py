@@ -28,16 +28,16 @@ PLANTED = [
         "unknown step",
         "Steps.CreateCandidate.",
         "no step 'Trane'",
-        lambda d: arguments(d, "CreateCandidate")["PrimaryContainer"].update(
-            ModelDataUrl={"Get": "Steps.Trane.ModelArtifacts.S3ModelArtifacts"}
+        lambda d: arguments(d, "CreateCandidate").update(
+            model_data={"Get": "Steps.Trane.ModelArtifacts.S3ModelArtifacts"}
         ),
     ),
     Planted(
         "unknown property",
         "Steps.CreateCandidate.",
         "at 'S3Artifacts'",
-        lambda d: arguments(d, "CreateCandidate")["PrimaryContainer"].update(
-            ModelDataUrl={"Get": "Steps.Train.ModelArtifacts.S3Artifacts"}
+        lambda d: arguments(d, "CreateCandidate").update(
+            model_data={"Get": "Steps.Train.ModelArtifacts.S3Artifacts"}
         ),
     ),
     Planted(

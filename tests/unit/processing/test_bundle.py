@@ -10,7 +10,7 @@ from processing import bundle
 from processing.artefact import Entry, read_index, unpack, write_index
 from processing.invocations import PARQUET, Application
 from processing.job import Exit, manifest_of
-from processing.scoring import Bundle
+from processing.scoring.bundle import Bundle
 from processing.tables import encode
 from tests.unit.processing.conftest import Enter, Trained
 from tests.unit.processing.world import Desk, as_type, call, contents, products, settings, told

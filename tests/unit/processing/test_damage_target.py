@@ -23,7 +23,7 @@ from processing.evidence import feature_drift
 from processing.evidence_joint import Believer, HeldOut, measure_joint, models_of
 from processing.preparing_joint import joint_profile, prepare_joint
 from processing.profiling import summarise
-from processing.scoring import Bundle
+from processing.scoring.bundle import Bundle
 from processing.worth import SUITABLE, UNSUITABLE, saved_by
 from rightpack.errors import DataError
 from rightpack.packaging import EVERY_TYPE

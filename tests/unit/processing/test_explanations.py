@@ -23,7 +23,7 @@ from processing.explanations import EXAMPLES, explain_candidate, explanation
 from processing.features.encoder import Encoded, Encoder
 from processing.features.expressions import FloatArray
 from processing.features.raw import Matrix, RawColumns
-from processing.scoring import Scorer
+from processing.scoring.bundle import Scorer
 from processing.tables import read_folder
 from rightpack.errors import InternalError
 from tests.unit.processing.conftest import Trained

@@ -12,7 +12,7 @@ import pytest
 
 from processing.artefact import unpack
 from processing.job import manifest_of
-from processing.scoring import Bundle
+from processing.scoring.bundle import Bundle
 from processing.tables import read_folder
 from rightpack.errors import ManifestError
 from rightpack.loader import UsedModel

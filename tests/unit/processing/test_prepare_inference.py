@@ -25,15 +25,26 @@ def test_products_come_out_once_each_in_the_order_of_their_ids(desk: Desk) -> No
     assert features["product_id"].to_pylist() == catalogue["product_id"].to_pylist()
 
 
-def test_of_a_doubled_product_the_first_row_stays_and_the_profile_says_so(
+def test_a_product_that_is_there_twice_is_taken_once_and_the_profile_says_so(
     desk: Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
     catalogue = products(50)
-    again = catalogue.slice(3, 2).set_column(catalogue.column_names.index("price"), "price", pa.array([9.0, 9.0]))
-    out = desk.prepare_inference(pa.concat_tables([catalogue, again]))
+    out = desk.prepare_inference(pa.concat_tables([catalogue, catalogue.slice(3, 2)]))
     assert read_folder(out / "features")["price"].to_pylist() == catalogue["price"].to_pylist()
     assert (profile(out)["rows"], profile(out)["products"], profile(out)["doubled"]) == (52, 50, 2)
     assert "2 rows dropped" in caplog.text
+
+
+def test_of_rows_that_say_different_things_of_one_product_none_is_used(desk: Desk) -> None:
+    catalogue = products(50)
+    again = catalogue.slice(3, 2).set_column(catalogue.column_names.index("price"), "price", pa.array([9.0, 9.0]))
+    out = desk.prepare_inference(pa.concat_tables([catalogue, again]))
+    ids = read_folder(out / "features")["product_id"].to_pylist()
+    assert not {"p-000003", "p-000004"} & set(ids)
+    assert len(ids) == 48
+    assert profile(out)["quarantine"]["reasons"] == [
+        {"column": "product_id", "reason": "is that of another row that says something else", "rows": 4}
+    ]
 
 
 def test_no_doubles_no_word_about_them(caplog: pytest.LogCaptureFixture) -> None:

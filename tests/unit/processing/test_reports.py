@@ -66,7 +66,7 @@ def evaluation(*, auc: float = 0.9, difference: float | None = None, name: str =
     return {
         "package_type": name,
         "business_date": name if name == HOSTILE else "2026-11-20",
-        "run_id": name,
+        "candidate": name,
         "decision": verdict.to_dict(),
         "metrics": {n: e.value for n, e in metrics.items()},
         "intervals": raw,

@@ -23,7 +23,7 @@ from processing import invocations, serve
 from processing.artefact import Entry, write_index
 from processing.invocations import CSV, PARQUET, Application
 from processing.job import Exit, Job
-from processing.scoring import Bundle
+from processing.scoring.bundle import Bundle
 from processing.serve import options_of
 from processing.tables import encode
 from rightpack.errors import SettingsError

@@ -31,7 +31,7 @@ from tests.unit.processing.world import (
 
 DROP = ("--data-uri", DATA, "--manifest-uri", MANIFEST, "--business-date", "2026-11-20")
 TRAINING = (*DROP, "--package-type", TYPE)
-TRIAL = ("--package-type", TYPE, "--business-date", "2026-11-20", "--group", GROUP, "--run-id", "run-1")
+TRIAL = ("--package-type", TYPE, "--business-date", "2026-11-20", "--group", GROUP, "--candidate", "s3://b/model.tar.gz")
 
 
 def with_drop(desk: Desk, table: pa.Table) -> Job:
@@ -129,7 +129,11 @@ def test_a_drop_that_disagrees_with_its_manifest_is_named_and_nothing_is_written
         (changed(labelled(200), "suitable", [1] * 200), "DataError: The training side has "),
         (labelled(1), "both kinds are needed. Wait for more labels."),
         (labelled(10).slice(0, 0), "holds no rows"),
-        (changed(labelled(100), "suitable", [2, *[0, 1] * 49, 0]), "'suitable' of file part_0000_part_00.parquet is 2"),
+        (
+            changed(labelled(100), "suitable", [2] * 11 + [0, 1] * 44 + [0]),
+            "11 of the 100 rows of s3://data/drops/x/data/ (11.0 %) cannot be used; at most 10 may be. Most often: "
+            "suitable is neither 0 nor 1 (11 rows, first row 1 of part_0000_part_00.parquet: 2).",
+        ),
         (labelled(50).rename_columns({"title": "name"}), "ContractError: file part_0000_part_00.parquet has no column"),
     ],
 )
@@ -142,12 +146,13 @@ def test_what_is_wrong_with_a_training_drop_is_said_to_those_who_send_it(
     assert told(job).endswith("Fix the data, then drop again.")
 
 
-def test_a_product_without_an_id_is_refused(desk: Desk, enter: Enter) -> None:
-    table = changed(products(50), "product_id", [None, *[f"p{i}" for i in range(49)]])
+def test_a_product_without_an_id_goes_to_quarantine_and_the_others_on(desk: Desk, enter: Enter) -> None:
+    table = changed(products(50), "product_id", [None, *[f"p{i:02d}" for i in range(49)]])
     job = with_drop(desk, table)
-    assert enter(prepare_inference.main, job, *DROP) == Exit.FINAL
-    assert told(job).startswith("ContractError")
-    assert "'product_id'" in told(job)
+    assert enter(prepare_inference.main, job, *DROP) == Exit.DONE
+    assert read_folder(job.output("features"))["product_id"].to_pylist() == [f"p{i:02d}" for i in range(49)]
+    (kept,) = pq.read_table(job.output("profile") / "quarantine.parquet").to_pylist()
+    assert (kept["row"], kept["column"], kept["reason"]) == (1, "product_id", "is empty")
 
 
 def test_a_type_that_is_not_trained_is_for_those_who_keep_the_settings(desk: Desk, enter: Enter) -> None:
@@ -170,7 +175,7 @@ def test_the_champion_is_scored_on_the_very_same_rows(desk: Desk, trained: Train
     job = trial(desk, trained)
     assert enter(evaluate.main, job, *TRIAL) == Exit.DONE
     found = evaluation(job)
-    assert (found["champion"]["arn"], found["run_id"]) == (newest, "run-1")
+    assert (found["champion"]["arn"], found["candidate"]) == (newest, "s3://b/model.tar.gz")
     assert found["champion"]["metrics"]
     assert found["champion"]["metrics"] == {n: found["metrics"][n] for n in found["champion"]["metrics"]}
     assert {d["value"] for d in found["differences"].values()} == {0.0}

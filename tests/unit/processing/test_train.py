@@ -15,7 +15,7 @@ from processing.artefact import Card, read_index
 from processing.features.encoder import Encoded
 from processing.features.expressions import FloatArray
 from processing.job import Exit, Job
-from processing.scoring import Bundle
+from processing.scoring.bundle import Bundle
 from processing.tables import read_folder, write_parts
 from rightpack.errors import DataError
 from rightpack.settings import Settings

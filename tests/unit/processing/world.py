@@ -20,7 +20,7 @@ from processing import bundle, evaluate, prepare, prepare_inference, recommend, 
 from processing.artefact import Entry, pack, write_index
 from processing.invocations import PARQUET, Application
 from processing.job import Job, run_step
-from processing.scoring import Bundle
+from processing.scoring.bundle import Bundle
 from rightpack.manifest import FileEntry, files_in, write_files
 from rightpack.settings import Settings
 
@@ -110,6 +110,9 @@ class FakeS3:
             return {"Body": io.BytesIO(self.objects[Bucket, Key])}
         except KeyError:
             raise ClientError({"Error": {"Code": "NoSuchKey", "Message": Key}}, "GetObject") from None
+
+    def put_object(self, *, Bucket: str, Key: str, Body: bytes) -> None:
+        self.objects[Bucket, Key] = Body
 
 
 class FakeSageMaker:

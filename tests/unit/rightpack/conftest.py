@@ -74,6 +74,7 @@ class FakeSageMaker:
     starts: int = 0
     refuse: Callable[[], ClientError | None] = lambda: None
     groups: set[str] = field(default_factory=set)
+    packages: dict[str, dt.datetime] = field(default_factory=dict)  # approved ones, and when they were registered
     exceptions = Exceptions
 
     def start_pipeline_execution(self, *, ClientRequestToken: str, **request: Any) -> dict[str, str]:
@@ -103,7 +104,19 @@ class FakeSageMaker:
         return self
 
     def paginate(self, **_query: Any) -> Iterator[dict[str, Any]]:
-        yield {"PipelineExecutionSteps": self.steps}
+        packages = [{"ModelPackageArn": arn, "ModelPackageStatus": "Completed"} for arn in self.packages]
+        yield {"PipelineExecutionSteps": self.steps, "ModelPackageSummaryList": packages}
+
+    def describe_model_package(self, *, ModelPackageName: str) -> dict[str, Any]:
+        container = {"Image": "image", "ModelDataUrl": f"s3://bucket/{ModelPackageName}/model.tar.gz"}
+        return {
+            "ModelPackageArn": ModelPackageName,
+            "ModelPackageGroupName": ModelPackageName.split("/")[1],
+            "ModelPackageVersion": int(ModelPackageName.rpartition("/")[2]),
+            "ModelApprovalStatus": "Approved",
+            "CreationTime": self.packages[ModelPackageName],
+            "InferenceSpecification": {"Containers": [container]},
+        }
 
 
 @dataclass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +19,7 @@ from processing.topics.text import clean_all
 from processing.topics.train import learn
 from rightpack.mapping import Action
 from rightpack.revision import Rule, revise
+from rightpack.settings import Settings
 
 KINDS = {
     "clothes": ["cotton soft knitted woven", "shirt hoodie scarf sock towel"],
@@ -72,6 +74,12 @@ def model(texts: pa.Array) -> Ensemble:
     return found
 
 
+def settings_in(folder: Path, **topics: Any) -> None:
+    """What the input or channel `config` holds."""
+    folder.mkdir(parents=True)
+    (folder / "settings.json").write_text(Settings.load("dev", [{"topics": topics}]).to_json())
+
+
 @pytest.fixture
 def training_job(tmp_path: Path) -> Callable[..., Job]:
     """A training job of a layer with its channels."""
@@ -81,6 +89,7 @@ def training_job(tmp_path: Path) -> Callable[..., Job]:
         job.model.mkdir(parents=True)
         write_parts(table, job.root / "input" / "data" / "train")
         (job.root / "input" / "config").mkdir()
+        settings_in(job.root / "input" / "data" / "config")
         (job.root / "input" / "config" / "hyperparameters.json").write_text(json.dumps(hyperparameters))
         return job
 

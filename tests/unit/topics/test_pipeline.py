@@ -70,7 +70,7 @@ def test_layers_follow_each_other_with_a_revision_between(steps: dict[str, Any])
 
 
 def test_each_layer_reads_the_answer_of_the_callback_before_it(steps: dict[str, Any]) -> None:
-    assert set(channels(steps["Layer1"])) == {"train"}
+    assert set(channels(steps["Layer1"])) == {"train", "config"}
     for number in (2, 3):
         found = channels(steps[f"Layer{number}"])
         assert found["mapping"] == {"Get": f"Steps.Revise{number - 1}.OutputParameters['mapping']"}
@@ -98,7 +98,8 @@ def test_each_layer_has_an_instance_type_of_its_own(definition: dict[str, Any], 
 
 def test_training_starts_our_command_and_reports_its_loss(steps: dict[str, Any]) -> None:
     algorithm = steps["Layer1"]["Arguments"]["AlgorithmSpecification"]
-    assert algorithm["ContainerEntrypoint"] == ["python", "-m", "processing.topics.train"]
+    assert "ContainerEntrypoint" not in algorithm  # the image's command `train`, which a tuning job starts as well
+    assert channels(steps["Layer1"])["config"] == {"Get": "Parameters.ConfigUri"}
     assert "topic_loss" in {m["Name"] for m in algorithm["MetricDefinitions"]}
     assert steps["Layer1"]["Arguments"]["HyperParameters"] == {"topics": "30"}
     assert steps["Layer3"]["Arguments"]["Environment"]["LAYER"] == "3"

@@ -5,6 +5,7 @@ import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -14,10 +15,12 @@ from processing.job import Job, manifest_of, run_step
 from processing.tables import read_folder, write_parts
 from processing.topics import pack, prepare, train
 from processing.topics.ensemble import Ensemble
+from processing.topics.options import Options
+from processing.train import main as command_train
 from rightpack.errors import ContractError, DataError, InternalError, SettingsError
 from rightpack.manifest import FileEntry, write_files
 from rightpack.revision import revise
-from tests.unit.topics.conftest import OPTIONS, RULE, titles
+from tests.unit.topics.conftest import OPTIONS, RULE, settings_in, titles
 
 DATA = "s3://data/drops/topics/x/data/"
 QUICK = {"topics": "4", "dimensions": "8", "reduced": "4", "least_texts": "40", "folds": "2"}
@@ -100,21 +103,37 @@ class TestTrain:
         with pytest.raises(SettingsError, match="'topcs'"):
             train.run(training_job("1", table(), topcs="3"))
 
+    def test_hyperparameters_of_the_settings_hold_where_the_job_has_none(self, tmp_path: Path) -> None:
+        given = {"topics": 7, "most-texts": 10}
+        assert Options.read(tmp_path, given) == Options(topics=7, most_texts=10)
+        (tmp_path / "hyperparameters.json").write_text(json.dumps({"topics": '"9"', "_tuning": "x"}))
+        assert Options.read(tmp_path, given) == Options(topics=9, most_texts=10)
+
+    def test_the_images_command_train_sees_by_its_environment_that_it_is_a_layer(
+        self, training_job: Make, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        job = training_job("1", table(), **QUICK)
+        monkeypatch.setenv("RIGHTPACK_ML_ROOT", str(job.root))
+        monkeypatch.setenv("LAYER", "1")
+        assert command_train() == 0
+        assert len(Ensemble.load(job.model).layers) == 1
+
     def test_names_that_the_platform_adds_are_passed_over(self, training_job: Make) -> None:
         hyperparameters = {**QUICK, "_tuning_objective_metric": "topic_loss", "sagemaker_job_name": '"x"', "folds": "0"}
         train.run(training_job("1", table(), **hyperparameters))
 
 
 class TestPrepare:
-    def drop(self, root: Path, products: pa.Table) -> Job:
+    def drop(self, root: Path, products: pa.Table, **topics: Any) -> Job:
+        settings_in(root / "processing" / "input" / "config", **topics)
         folder = root / "processing" / "input" / "data"
         (part,) = write_parts(products, folder)
         entries = [FileEntry(f"{DATA}{part.path.name}", part.bytes, part.rows)]
         (folder / "part_manifest").write_text(write_files(entries))
         return Job(root, {})
 
-    def arguments(self, **more: str) -> prepare.Arguments:
-        return prepare.Arguments(DATA, f"{DATA}part_manifest", **more)
+    def arguments(self) -> prepare.Arguments:
+        return prepare.Arguments(DATA, f"{DATA}part_manifest")
 
     def test_clean_texts_come_out_once_per_product(self, tmp_path: Path) -> None:
         products = pa.table({"product_id": ["b", "a", "a", "c"], "title": ["Two Mugs", "A Bowl", "again", "12"]})
@@ -127,16 +146,20 @@ class TestPrepare:
         manifest_of(job.output("profile")).check(job.output("texts"), "texts")
 
     def test_of_too_many_products_some_are_taken_evenly(self, tmp_path: Path) -> None:
-        job = self.drop(tmp_path, table(100))
-        prepare.run(job, self.arguments(most_texts="30"))
+        job = self.drop(tmp_path, table(100), most_texts=30)
+        prepare.run(job, self.arguments())
         assert read_folder(job.output("texts")).num_rows == 25
 
-    def test_a_catalogue_without_words_or_a_wrong_limit_is_refused(self, tmp_path: Path) -> None:
+    def test_settings_say_which_column_the_texts_are_in(self, tmp_path: Path) -> None:
+        products = pa.table({"product_id": ["a"], "title": ["A Bowl"], "details": ["Two Mugs"]})
+        job = self.drop(tmp_path, products, text="details")
+        prepare.run(job, self.arguments())
+        assert read_folder(job.output("texts"))["text"].to_pylist() == ["two mug"]
+
+    def test_a_catalogue_without_words_is_refused(self, tmp_path: Path) -> None:
         job = self.drop(tmp_path, pa.table({"product_id": ["a"], "title": ["12"]}))
         with pytest.raises(DataError, match="has a word"):
             prepare.run(job, self.arguments())
-        with pytest.raises(SettingsError, match="--most-texts"):
-            prepare.run(job, self.arguments(most_texts="all"))
 
 
 class TestPack:

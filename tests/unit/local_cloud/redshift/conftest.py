@@ -111,7 +111,13 @@ class FakeHost:
     def send_message(self, queue_url: str, body: str) -> None:
         raise NotImplementedError
 
-    def put_log(self, group: str, stream: str, lines: Sequence[str]) -> None:
+    def objects_as(self, role_arn: str, *, service: str) -> Any:
+        return self.objects
+
+    def permit(self, call: Call, request: dict[str, Any]) -> None:
+        pass
+
+    def put_log(self, group: str, stream: str, lines: Sequence[str], *, role: str) -> None:
         raise NotImplementedError
 
     def put_metric(self, namespace: str, name: str, value: float, dimensions: Mapping[str, str]) -> None:

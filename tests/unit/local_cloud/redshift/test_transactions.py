@@ -29,7 +29,7 @@ class Watched(threading.Event):
 
 @pytest.fixture
 def databases(host: FakeHost) -> Iterator[Databases]:
-    databases = Databases(host.root / "redshift", host.objects, host.region)
+    databases = Databases(host.root / "redshift", lambda _role: host.objects, host.region)
     yield databases
     databases.close()
 

@@ -1,0 +1,1 @@
+"""Scoring: bundles of models, and the exact evaluation of their trees."""

@@ -1,0 +1,188 @@
+"""Mask tables: for each column and bin, the leaves of eight trees at a time that are still possible.
+
+Leaves are numbered from left to right: of the leaves that all splits leave possible, the first is the one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from processing.scoring.trees import (
+    DEFAULT_LEFT,
+    MISSING_SHIFT,
+    MOST_LEAVES,
+    Doubles,
+    Ints,
+    Missing,
+    NotCoveredError,
+    Tree,
+    Trees,
+)
+
+TREES: Final = 8  # of one block: a row of masks is 64 bytes
+MOST_BINS: Final = 2**16
+ALL: Final = 2**MOST_LEAVES - 1
+Masks = npt.NDArray[np.uint64]
+
+
+@dataclass(frozen=True, slots=True)
+class Binning:
+    """How a column's values become bins: by rising thresholds, or by code where there are `categories`.
+
+    A bin is the number of thresholds below a value, or its code. Codes without a split come next, missing values last.
+    """
+
+    edges: Doubles
+    categories: int = 0
+
+    @property
+    def bins(self) -> int:
+        """Number of bins."""
+        return (self.categories or len(self.edges)) + 2
+
+    @property
+    def thresholds(self) -> npt.NDArray[np.float32]:
+        """The largest 32-bit numbers that are not above the edges: a 32-bit value compares alike with both."""
+        with np.errstate(over="ignore"):
+            near = self.edges.astype(np.float32)
+            return np.where(near.astype(np.float64) > self.edges, np.nextafter(near, np.float32(-np.inf)), near)
+
+
+@dataclass(frozen=True, slots=True)
+class Splits:
+    """Every split of a model: its tree, column and so on; `masks` are the leaves left to a row that goes right.
+
+    A categorical split's threshold is its place in `codes`, which tells the codes that go left.
+    """
+
+    tree: Ints
+    column: Ints
+    threshold: Doubles
+    categorical: npt.NDArray[np.bool_]
+    missing_left: npt.NDArray[np.bool_]
+    masks: Masks
+    codes: tuple[Ints, ...]
+
+    @classmethod
+    def of(cls, trees: Trees, masks: Masks) -> Self:
+        """Of all trees in order, with the masks of their splits."""
+        every = trees.trees
+        threshold = np.concatenate([np.zeros(0), *(tree.thresholds for tree in every)])
+        decisions = np.concatenate([np.zeros(0, np.int64), *(tree.decisions for tree in every)])
+        before = np.cumsum([0, *(len(tree.categories) for tree in every)])
+        tree = np.repeat(np.arange(len(every)), [len(tree.features) for tree in every])
+        categorical = (decisions & 1).astype(bool)
+        threshold[categorical] += before[tree[categorical]]
+        default_left = (decisions & DEFAULT_LEFT).astype(bool)
+        return cls(
+            tree,
+            np.concatenate([np.zeros(0, np.int64), *(tree.features for tree in every)]),
+            threshold,
+            categorical,
+            np.where(decisions >> MISSING_SHIFT == Missing.NAN, default_left, threshold >= 0) & ~categorical,
+            masks,
+            tuple(codes for tree in every for codes in tree.categories),
+        )
+
+    def binning(self, column: int) -> Binning:
+        """What all splits by this column together can tell apart."""
+        here = self.column == column
+        numbers, kinds = here & ~self.categorical, here & self.categorical
+        if kinds.any() and numbers.any():
+            raise NotCoveredError(f"column {column} is a number here and a category there")
+        codes = [self.codes[int(place)] for place in self.threshold[kinds]]
+        binning = Binning(
+            np.unique(self.threshold[numbers]), 1 + max((int(c[-1]) for c in codes if len(c)), default=-1)
+        )
+        if binning.bins > MOST_BINS:
+            raise NotCoveredError(f"column {column} has {binning.bins} bins; the most is {MOST_BINS}")
+        return binning
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """The engine's form of a model.
+
+    `starts` [blocks + 1] is each block's first table; `columns` and `rows` [tables] say what a table is about and where
+    it begins in `masks` [rows, 8]; `leaves` is [blocks, 8, 64]; `binnings` has the columns that splits look at.
+    """
+
+    trees: int
+    starts: npt.NDArray[np.int32]
+    columns: npt.NDArray[np.int32]
+    rows: npt.NDArray[np.int64]
+    masks: Masks
+    leaves: Doubles
+    binnings: dict[int, Binning]
+
+    @classmethod
+    def of(cls, trees: Trees) -> Self:
+        """Build them; NotCoveredError says what the engine cannot do."""
+        blocks = -(-len(trees.trees) // TREES)
+        leaves = np.zeros((blocks, TREES, MOST_LEAVES))
+        found = [_laid_out(tree, leaves[n // TREES, n % TREES]) for n, tree in enumerate(trees.trees)]
+        splits = Splits.of(trees, np.concatenate([np.zeros(0, np.uint64), *found]))
+        binnings = {int(column): splits.binning(column) for column in np.unique(splits.column)}
+        keys, table = np.unique(splits.tree // TREES * trees.columns + splits.column, return_inverse=True)
+        columns = (keys % trees.columns).astype(np.int32)
+        rows = np.cumsum([0, *(binnings[int(column)].bins for column in columns)])
+        masks = _aligned(int(rows[-1]))
+        _fill(masks, rows, table, splits, binnings)
+        starts = np.searchsorted(keys, np.arange(blocks + 1) * trees.columns).astype(np.int32)
+        return cls(len(trees.trees), starts, columns, rows[:-1].astype(np.int64), masks, leaves, binnings)
+
+
+def _laid_out(tree: Tree, leaves: Doubles) -> Masks:
+    """Write the leaves from left to right; for each split, the bits of all leaves but those to its left."""
+    masks = np.zeros(len(tree.features), np.uint64)
+    count = 0
+
+    def descend(node: int) -> None:
+        nonlocal count
+        if node < 0:
+            leaves[count] = tree.leaves[~node]
+            count += 1
+            return
+        first = count
+        descend(tree.left[node])
+        masks[node] = ALL ^ (2**count - 2**first)
+        descend(tree.right[node])
+
+    descend(0 if len(tree.features) else -1)
+    return masks
+
+
+def _aligned(rows: int) -> Masks:
+    """Masks [rows, 8] that exclude nothing yet; they begin where a vector of 64 bytes may."""
+    room = np.full((rows + 1) * TREES, ALL, np.uint64)
+    start = -room.ctypes.data % 64 // room.itemsize
+    return room[start : start + rows * TREES].reshape(rows, TREES)
+
+
+def _fill(masks: Masks, rows: Ints, table: Ints, splits: Splits, binnings: dict[int, Binning]) -> None:
+    """Where a bin goes right, exclude the leaves to the left."""
+    slot = splits.tree % TREES
+    number = ~splits.categorical
+    for column, binning in binnings.items():
+        here = number & (splits.column == column)
+        cut = rows[table[here]] + 1 + np.searchsorted(binning.edges, splits.threshold[here])
+        np.bitwise_and.at(masks, (cut, slot[here]), splits.masks[here])
+    tables = np.unique(table[number])
+    for first, end in zip(rows[tables], rows[tables + 1], strict=True):
+        np.bitwise_and.accumulate(
+            masks[first : end - 1], out=masks[first : end - 1]
+        )  # what is beyond one is beyond all
+    right = number & ~splits.missing_left
+    np.bitwise_and.at(masks, (rows[table[right] + 1] - 1, slot[right]), splits.masks[right])
+    for split in np.flatnonzero(splits.categorical):
+        _exclude_codes(masks[rows[table[split]] : rows[table[split] + 1], slot[split]], splits, int(split))
+
+
+def _exclude_codes(masks: Masks, splits: Splits, split: int) -> None:
+    left = np.zeros(len(masks), bool)
+    left[splits.codes[int(splits.threshold[split])]] = True
+    masks[~left] &= splits.masks[split]
