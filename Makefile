@@ -16,7 +16,7 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help bench-decisions bench-gate install demo test check lint lock render synth clean
+.PHONY: chaos help bench-decisions bench-gate bench-tuning install demo test check lint lock render synth clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -58,6 +58,9 @@ lint: $(VENV)/.all ## format, style, types, imports, fresh definitions and templ
 	$(BIN)/python -m pipelines.render --check
 	$(BIN)/python -m infra.synth --check
 
+bench-tuning: $(VENV)/.all ## tuning by each strategy against the default parameters; ARGS="--seeds 1"
+	$(BIN)/python -m benchmarks.tuning --json out/bench-tuning.json $(ARGS)
+
 render: $(VENV)/.all ## write pipelines/definitions
 	$(BIN)/python -m pipelines.render
 
@@ -68,6 +71,19 @@ lock: ## write requirements/*.txt from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --upgrade $(LOCK) --all-extras -o requirements/all.txt
 	uv pip compile pyproject.toml --upgrade $(LOCK) --extra cli --extra jobs --extra local -c requirements/all.txt \
 		-o requirements/run.txt
+	uv pip compile pyproject.toml --upgrade $(LOCK) --extra jobs -c requirements/all.txt -o requirements/jobs.txt
+
+SEEDS ?= 500
+chaos: $(VENV)/.all ## the whole cycle under random faults and kills: SEEDS=500, or SEED=n to run one alone
+	$(BIN)/python -m tests.faults.chaos $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) $(ARGS)
+
+.PHONY: fuzz
+fuzz: $(VENV)/.all ## 10,000 broken triggers, manifests, Parquet files, requests and archives; ARGS="--examples 500 --seed 2"
+	$(BIN)/python -m tests.faults.fuzz --json out/fuzz.json $(ARGS)
 
 clean: ## remove what was built
 	rm -rf $(VENV) out dist build cdk.out
+
+.PHONY: submit-2000
+submit-2000: $(VENV)/.all ## 2,000 submitted runs with 30 % transient failures: all end, none is launched twice; ARGS="--runs 200"
+	$(BIN)/python -m benchmarks.submit_many --json out/submit-2000.json $(ARGS)

@@ -2,7 +2,7 @@
 
 On a generated shop each architecture learns a model per trained type from the labels of the same first products. Models
 are judged by the true suitability of unseen products that fit the type, and together by what their choice of packaging
-truly costs (the least protective type with P(suitable) of at least the threshold). Differences to `lightgbm` are paired
+truly costs (by the product's rule `threshold`). Differences to `lightgbm` are paired
 by seed and have Student's 95 % intervals.
 """
 
@@ -22,6 +22,7 @@ import numpy as np
 from benchmarks.decisions.goals import Mean
 from benchmarks.decisions.labels import training_table
 from benchmarks.decisions.shop import Shop
+from processing.decisions import By, Policy, decide
 from processing.decisions.arrays import Floats
 from processing.features.raw import RawColumns
 from processing.statistics.metrics import Ranked
@@ -76,13 +77,10 @@ def _ranking(asked: Shop, chances: Floats, settings: Settings) -> dict[str, floa
 
 def _decided(asked: Shop, chances: Floats, settings: Settings) -> tuple[float, float]:
     """Mean true cost and damage of the weakest type that fits and is good enough; else the strongest that fits."""
-    offer = asked.offer()
-    rising = np.maximum.accumulate(np.where(offer.fits, chances, 0.0), axis=1)  # a stronger pack is never worse
-    good = offer.fits & (rising >= settings.recommendation.threshold)
-    strongest = offer.fits.shape[1] - 1 - np.argmax(offer.fits[:, ::-1], axis=1)
-    chosen = np.where(good.any(axis=1), np.argmax(good, axis=1), strongest)
+    offer = asked.offer(suitability=chances)
+    policy = Policy(by=By.THRESHOLD, threshold=settings.recommendation.threshold)
     rows = np.flatnonzero(offer.fits.any(axis=1))
-    places = (rows, chosen[rows])
+    places = (rows, decide(offer, policy).chosen[rows])
     damage = asked.damage[places]
     return float(np.mean(offer.pack_cost[places] + offer.damage_cost[rows] * damage)), float(np.mean(damage))
 

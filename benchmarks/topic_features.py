@@ -1,9 +1,10 @@
-"""Do topics help the packaging models? `python -m benchmarks.topic_features [--json out/bench-topics.json]`.
+"""Do topics help the packaging models? `python -m benchmarks.topic_features [--labelled 3000] [--json FILE]`.
 
 For each seed: a catalogue of 40,000 products; feedback and labels of the first 3,000 and 15,000; one LightGBM model per
 trained package type, as the training step makes it; ROC-AUC on 5,000 other products that fit the type, judged by their
 true damage. All arms see the same rows; differences are paired by seed. Topics are learned from titles only: from those
-of the labelled products, or from those of the whole catalogue, which need no label.
+of the labelled products, or from those of the whole catalogue, which need no label. The arm `as_trained` is what the
+training pipeline makes once a topic model is approved: topics come in through the model's own encoder.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from benchmarks.decisions.goals import Mean
 from benchmarks.decisions.labels import training_table
 from benchmarks.decisions.shop import Shop
 from processing.features.raw import RawColumns
+from processing.features.topical import Topical
 from processing.statistics.metrics import Ranked
 from processing.topics.assign import categorical, numeric, with_topics
 from processing.topics.ensemble import Ensemble
@@ -48,6 +50,7 @@ class Arm:
     coordinates: bool = False
     buckets: int = 0  # of hashed words; 0 = as configured
     layers: int = LAYERS  # whose topics are seen; 0 leaves the coordinates alone
+    product: bool = False  # seen through the model's own encoder, as the settings say
 
 
 ARMS: Final = {
@@ -61,6 +64,7 @@ ARMS: Final = {
     "hashing+coordinates_of_catalogue": Arm(hashing=True, topics="catalogue", coordinates=True, layers=0),
     "topics_of_catalogue": Arm(hashing=False, topics="catalogue"),
     "topics_of_catalogue+coordinates": Arm(hashing=False, topics="catalogue", coordinates=True),
+    "as_trained": Arm(hashing=True, topics="catalogue", product=True),
 }
 BASE: Final = "hashing"
 # What each part adds: the arm that has it, and the arm that only lacks it.
@@ -69,6 +73,7 @@ PARTS: Final = {
     "layers 2 and 3": ("hashing+topics_of_catalogue", "hashing+layer_1_of_catalogue"),
     "titles of unlabelled products": ("hashing+topics_of_catalogue", "hashing+topics_of_labelled"),
     "topics beside coordinates": ("hashing+topics_of_catalogue+coordinates", "hashing+coordinates_of_catalogue"),
+    "layers 2 and 3 beside coordinates": ("hashing+topics_of_catalogue+coordinates", "as_trained"),
 }
 
 
@@ -76,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print, write; always 0: the figures are the answer."""
     options = _options(arguments)
     settings, began = Settings.load("dev", [{"training": {"threads": options.threads}}]), time.perf_counter()
-    runs = [run for seed in options.seeds for run in contest(seed, settings)]
+    runs = [run for seed in options.seeds for run in contest(seed, settings, options.labelled)]
     report = {**summary(runs), "runs": runs, "seconds": round(time.perf_counter() - began, 1)}
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
@@ -93,18 +98,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.topic_features", description=__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5])
+    parser.add_argument("--labelled", type=int, nargs="+", default=list(LABELLED), help="numbers of products")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--threads", type=int, default=1)
     return parser.parse_args(arguments)
 
 
-def contest(seed: int, settings: Settings) -> list[dict[str, Any]]:
+def contest(seed: int, settings: Settings, labelled_products: Sequence[int]) -> list[dict[str, Any]]:
     """ROC-AUC by package type of every arm, for each number of labelled products."""
     shop = Shop.of(seed, CATALOGUE, settings.package_types)
     asked = shop.take(slice(max(LABELLED), max(LABELLED) + ASKED))
     whole = topics(shop)
     runs = []
-    for size in LABELLED:
+    for size in labelled_products:
         labelled = shop.take(slice(0, size))
         learned = {"catalogue": whole, "labelled": topics(labelled), "": None}
         for name, arm in ARMS.items():
@@ -137,9 +143,13 @@ class Seen:
 
     def shop(self, shop: Shop) -> Shop:
         """The shop with topic columns."""
-        if self.model is None:
+        if self.model is None or self.arm.product:
             return shop
         return replace(shop, table=with_topics(shop.table, self.model, coordinates=self.arm.coordinates))
+
+    def topical(self, settings: Settings) -> Topical | None:
+        """Topics as training and serving see them; None for an arm that sees them as raw columns, or not at all."""
+        return Topical.of(self.model, settings.topics) if self.model and self.arm.product else None
 
     def settings(self, settings: Settings) -> Settings:
         """Settings whose features are those of the arm."""
@@ -148,7 +158,7 @@ class Seen:
             own = replace(own, text=())
         if self.arm.buckets:
             own = replace(own, text_buckets=self.arm.buckets)
-        if self.model is not None:
+        if self.model is not None and not self.arm.product:
             numbers = numeric(self.model, coordinates=self.arm.coordinates)
             seen = (*numbers[: self.arm.layers], *numbers[LAYERS:])
             own = replace(
@@ -162,12 +172,13 @@ class Seen:
 def measure(labelled: Shop, asked: Shop, settings: Settings, seen: Seen) -> dict[str, float]:
     """ROC-AUC by trained package type on the asked products that fit it, by their true damage."""
     learning, wanted, settings = seen.shop(labelled), seen.shop(asked), seen.settings(settings)
+    topical = seen.topical(settings)
     fits, raw = asked.offer().fits, RawColumns(wanted.table, "the products asked about")
     found = {}
     for place, package in enumerate(asked.types):
         if package.trained:
             table = training_table(learning, place, settings.labels)
-            chances = train(table, package.name, settings).score(raw)
+            chances = train(table, package.name, settings, topics=topical).score(raw)
             truth = (asked.damage[:, place] <= settings.labels.damage_limit).astype(np.float64)
             own = fits[:, place]
             found[package.name] = float(Ranked.of(truth[own], chances[own]).metrics(np.ones(int(own.sum())))["roc_auc"])

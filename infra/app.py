@@ -1,4 +1,4 @@
-"""The application that `cdk` runs (see `cdk.json`): four stacks for every stage, no account needed to synthesise."""
+"""The application that `cdk` runs (`cdk.json`): four stacks per stage, one per account; synthesis needs no account."""
 
 from __future__ import annotations
 
@@ -45,6 +45,7 @@ def build(
     import aws_cdk as cdk
     import aws_cdk.aws_lambda as lambda_
 
+    from infra.stacks.delivery import DeliveryStack
     from infra.stacks.pipelines import PipelinesStack
     from infra.stacks.platform import PlatformStack
     from infra.stacks.storage import StorageStack
@@ -56,6 +57,7 @@ def build(
         analytics_reporting=False,
         tree_metadata=False,
     )
+    DeliveryStack(app)
     for stage in stages:
         settings = Settings.load(stage.name)
         package_types = settings.targets  # the joint model is watched like those of single types

@@ -70,9 +70,14 @@ class Arns:
         return [self.pipeline(kind) for kind in PipelineKind]
 
     @property
+    def shaped_trainings(self) -> str:
+        """How the ARNs of training pipelines begin that a team shapes by its settings."""
+        return f"{self.pipeline(PipelineKind.TRAINING)}-"
+
+    @property
     def executions(self) -> list[str]:
         """All executions of every pipeline."""
-        return [f"{pipeline}/execution/*" for pipeline in self.pipelines]
+        return [f"{pipeline}/execution/*" for pipeline in (*self.pipelines, f"{self.shaped_trainings}*")]
 
     @property
     def model_groups(self) -> str:

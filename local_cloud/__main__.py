@@ -37,6 +37,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     up.add_argument("--ready-file", type=Path, help="write the ready line here, too, when everything is deployed")
     up.add_argument("--lax", action="store_true", help="accept template properties that are not carried out")
+    up.add_argument("--live-schedules", action="store_true", help="fire schedules as time goes by, too")
+    up.add_argument("--iam", choices=["record", "enforce"], default="record", help="list denials, or carry them out")
     up.add_argument("--keep-running", action="store_true", help="outlive the process that started this one")
     return parser
 
@@ -50,11 +52,18 @@ def _pair(text: str) -> tuple[str, str]:
 
 def _up(options: argparse.Namespace) -> int:
     from local_cloud.cloud import DeploymentError, LocalCloud
+    from local_cloud.iam.authority import Mode
 
     stop = _stop_on_signals()
     if not options.keep_running:
         _stop_with_parent(stop)
-    with LocalCloud(options.root, port=options.port, strict=not options.lax) as cloud:
+    with LocalCloud(
+        options.root,
+        port=options.port,
+        strict=not options.lax,
+        iam=Mode(options.iam),
+        live_schedules=options.live_schedules,
+    ) as cloud:
         try:
             stacks = _deploy(cloud, options)
         except DeploymentError as error:

@@ -11,7 +11,6 @@ import json
 import logging
 import operator
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +18,7 @@ from typing import Any
 from local_cloud import backends
 from local_cloud.account import ACCOUNT, REGION
 from local_cloud.alarm_math import Value, evaluate, statistic
+from local_cloud.alarm_rules import holds
 from local_cloud.metrics import Metrics
 from local_cloud.wire import Json, NotSimulatedError
 
@@ -56,7 +56,10 @@ class Change:
 
 
 class Alarms:
-    """Evaluates the alarms that moto stores. `notify` publishes (alarm ARN, topic ARN, subject, message), `emit` puts an event."""
+    """Evaluates the alarms that moto stores.
+
+    `notify` publishes (alarm ARN, topic ARN, subject, message), `emit` puts an event.
+    """
 
     def __init__(
         self, metrics: Metrics, notify: Callable[[str, str, str, str], None], emit: Callable[..., None]
@@ -64,6 +67,7 @@ class Alarms:
         self._metrics, self._notify, self._emit = metrics, notify, emit
         self._lock, self._stopping = threading.RLock(), threading.Event()
         self.changes: list[Change] = []
+        self.held = False  #: while the clock is moved, alarms are looked at only where it stops
         self._thread = threading.Thread(target=self._tick, name="alarms", daemon=True)
 
     def start(self) -> None:
@@ -84,6 +88,8 @@ class Alarms:
 
     def look_for(self, namespace: str) -> None:
         """Evaluate the alarms on a namespace, because it has new data."""
+        if self.held:
+            return
         with self._lock:
             for alarm in list(backends.cloudwatch().alarms.values()):
                 if namespace in {query["Metric"]["Namespace"] for query in _queries(alarm).values()}:
@@ -91,7 +97,7 @@ class Alarms:
 
     def changed(self, alarm: Any, old: str) -> None:
         """Tell of a change of state: history, actions, event. Called however the state was set."""
-        change = Change(alarm.name, old, alarm.state_value, alarm.state_reason, dt.datetime.now(dt.UTC))
+        change = Change(alarm.name, old, alarm.state_value, alarm.state_reason, self._metrics.clock.moment())
         self.changes.append(change)
         LOG.info("alarm %s: %s -> %s: %s", alarm.name, old, change.new, change.reason)
         if alarm.actions_enabled:
@@ -119,7 +125,8 @@ class Alarms:
         while not self._stopping.wait(1.0):
             try:
                 self._sample_queues()
-                self.look()
+                if not self.held:
+                    self.look()
             except Exception:  # the thread must outlive one bad alarm
                 LOG.exception("evaluating alarms failed")
 
@@ -139,11 +146,18 @@ class Alarms:
 
 def _judge(alarm: Any, metrics: Metrics) -> Verdict:
     if alarm.rule:
-        raise NotSimulatedError(f"composite alarms ({alarm.name})")
+        return _combine(alarm)
     if alarm.comparison_operator not in _COMPARE:
         raise NotSimulatedError(f"the comparison {alarm.comparison_operator} ({alarm.name})")
     values = tuple(_values(alarm, metrics, int(alarm.evaluation_periods)))
     return _weigh(alarm, values)
+
+
+def _combine(alarm: Any) -> Verdict:
+    """A composite alarm: its rule over the states of others; one that is gone is not in any state."""
+    known = backends.cloudwatch().alarms
+    raised = holds(alarm.rule, lambda name: str(known[name].state_value) if name in known else "")
+    return Verdict("ALARM" if raised else "OK", f"{alarm.rule} is {str(raised).upper()}.")
 
 
 def _weigh(alarm: Any, values: tuple[Value, ...]) -> Verdict:
@@ -164,7 +178,7 @@ def _weigh(alarm: Any, values: tuple[Value, ...]) -> Verdict:
 def _values(alarm: Any, metrics: Metrics, periods: int) -> list[Value]:
     queries = _queries(alarm)
     length = max((int(query["Period"]) for query in queries.values()), default=60)
-    now = time.time()
+    now = metrics.clock.now()
     found = []
     for number in range(periods):
         end = now - number * length
@@ -189,7 +203,9 @@ def _result(alarm: Any, inputs: dict[str, Value]) -> Value:
 
 
 def _queries(alarm: Any) -> dict[str, Json]:
-    """The metrics an alarm reads, by id."""
+    """The metrics an alarm reads, by id; none for a composite one."""
+    if alarm.rule:
+        return {}
     if not alarm.metric_data_queries:
         metric = _metric(alarm.namespace, alarm.metric_name, alarm.dimensions)
         return {"m": {"Metric": metric, "Period": alarm.period, "Stat": alarm.statistic or alarm.extended_statistic}}

@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from local_cloud import backends, machinery
 from local_cloud.account import ACCOUNT, REGION
+from local_cloud.clock import Clock
 from local_cloud.cloudformation.engine import Order
 from local_cloud.cloudformation.stacks import Stack
 from local_cloud.faults.desk import FaultDesk
@@ -22,6 +23,7 @@ from local_cloud.iam.views import RoleObjects
 from local_cloud.limits import raise_file_limit
 from local_cloud.machinery import Machinery
 from local_cloud.redshift.pgwire.certificate import authority
+from local_cloud.schedules.timetable import Due
 from local_cloud.wire import AwsError, Call, Json, Service
 
 LOG = logging.getLogger(__name__)
@@ -32,8 +34,9 @@ class DeploymentError(Exception):
     """A stack could not be brought to its template; the message names the resource and the reason."""
 
 
-def default_services(faults: ProcessFaults) -> list[Maker]:
-    """SageMaker and all of Redshift; imported only when a cloud starts."""
+def default_services(faults: ProcessFaults, clock: Clock | None = None) -> list[Maker]:
+    """SageMaker, all of Redshift, and quotas; imported only when a cloud starts."""
+    from local_cloud.quotas import Quotas
     from local_cloud.redshift.account import RedshiftAccount
     from local_cloud.redshift.runner import injected
     from local_cloud.sagemaker.options import Options
@@ -41,10 +44,11 @@ def default_services(faults: ProcessFaults) -> list[Maker]:
 
     redshift = RedshiftAccount(injected(faults))
     return [
-        lambda host: SageMaker(host, Options(faults=faults)),
+        lambda host: SageMaker(host, Options(faults=faults, now=(clock or Clock()).now)),
         redshift.data_api,
         redshift.serverless,
         redshift.clusters,
+        Quotas,
     ]
 
 
@@ -59,6 +63,7 @@ class LocalCloud:
         retry_seconds: Pauses before the two repeats of a failing asynchronous invocation.
         pollers: Parallel batches per SQS event source.
         iam: Whether denials are only listed (`record`) or carried out (`enforce`).
+        live_schedules: Whether schedules also fire as time goes by; otherwise only when `advance` moves the clock.
         faults: What shall go wrong; services of your own must be made with the same.
     """
 
@@ -74,13 +79,16 @@ class LocalCloud:
         retry_seconds: Sequence[float] = (1.0, 2.0),
         pollers: int = 1,
         iam: Mode = Mode.RECORD,
+        live_schedules: bool = False,
         faults: ProcessFaults | None = None,
     ) -> None:
         self._temporary = root is None
         self.root = (root or Path(tempfile.mkdtemp(prefix="local-cloud-"))).resolve()
         self.account, self.region, self.url = ACCOUNT, REGION, ""
         self._makers = services
-        self._options = machinery.Options(port, strict, tuple(retry_seconds), pollers, faults or ProcessFaults(), iam)
+        self._options = machinery.Options(
+            port, strict, tuple(retry_seconds), pollers, faults or ProcessFaults(), iam, live_schedules
+        )
         self._machinery: Machinery | None = None
 
     def __enter__(self) -> Self:
@@ -106,7 +114,9 @@ class LocalCloud:
         self._machinery = Machinery(self.root, self._options)
         self.url, self.objects = self._machinery.url, self._machinery.objects
         try:
-            makers = default_services(self._options.faults) if self._makers is None else self._makers
+            makers = (
+                default_services(self._options.faults, self._options.clock) if self._makers is None else self._makers
+            )
             for make in makers:
                 self._machinery.own(make(self))
             self._machinery.start()
@@ -187,8 +197,12 @@ class LocalCloud:
         """Where faults are injected, and what struck is written down."""
         return self._options.faults.desk
 
+    def advance(self, seconds: float) -> list[Due]:
+        """Move the clock forward; schedules that are due on the way fire, in order (see `Timetable.advance`)."""
+        return self._running.advance(seconds)
+
     def fire_schedule(self, name: str) -> None:
-        """Run the targets of a scheduled rule or schedule now; schedules never fire by themselves.
+        """Run the targets of a scheduled rule or schedule now, whenever it is due.
 
         Raises:
             AwsError: There is no such schedule, or it is disabled.

@@ -29,7 +29,7 @@ class Credentials:
         return self._owners[access_key]
 
     def session(self, role_arn: str, name: str, *, service: str) -> dict[str, str]:
-        """Environment variables of a fresh session of the role, which a service such as `lambda.amazonaws.com` takes on.
+        """Environment variables of a fresh session of the role, taken on by a service (`lambda.amazonaws.com`).
 
         Raises:
             AwsError: AccessDenied, as no such role was ever created, or it does not trust the service (if enforced).
@@ -44,7 +44,7 @@ class Credentials:
         }
 
     def check_assume_role(self, call: Call, request: Json) -> None:
-        """Refuse what moto would grant: a session of a role that is not there, or that trusts others (sts:AssumeRole)."""
+        """Refuse what moto would grant: a session of a role that is not there or trusts others (sts:AssumeRole)."""
         _require_role(request.get("RoleArn", ""))
         self._authority.require_assumable(call.principal, request["RoleArn"])
 

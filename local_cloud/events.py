@@ -1,4 +1,4 @@
-"""EventBridge: rules really match and deliver, to SQS, SNS and Lambda; schedules fire only when they are told to."""
+"""EventBridge: rules really match and deliver, to SQS, SNS and Lambda; `schedules/` tells them when to fire."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 
 from local_cloud import backends
 from local_cloud.account import ACCOUNT, REGION
+from local_cloud.clock import Clock
 from local_cloud.event_input import check_paths
 from local_cloud.faults.desk import FaultDesk
 from local_cloud.faults.events import EventFaults
@@ -26,16 +27,31 @@ _MOST_ENTRIES = 10
 class EventBus:
     """The account's event buses; `delivery` carries matched events to their targets."""
 
-    def __init__(self, delivery: Delivery, faults: FaultDesk | None = None) -> None:
+    def __init__(self, delivery: Delivery, faults: FaultDesk | None = None, clock: Clock | None = None) -> None:
         self._delivery = delivery
         self._faults = EventFaults(faults or FaultDesk())
+        self._clock = clock or Clock()
         self._waiting = threading.local()
 
     # -- what is published ------------------------------------------------------------------------
 
     def emit(self, source: str, detail_type: str, detail: Mapping[str, Any], *, resources: Sequence[str] = ()) -> None:
         """Put an event on the default bus as the AWS service `source` would."""
-        self.publish(make_event(source, detail_type, detail, resources=resources))
+        self.publish(self.event(source, detail_type, detail, resources=resources))
+
+    def event(self, source: str, detail_type: str, detail: Mapping[str, Any], *, resources: Sequence[str] = ()) -> Json:
+        """Build an event with the envelope EventBridge gives it, at the present moment."""
+        return {
+            "version": "0",
+            "id": str(uuid.uuid4()),
+            "detail-type": detail_type,
+            "source": source,
+            "account": ACCOUNT,
+            "time": _iso(self._clock.moment()),
+            "region": REGION,
+            "resources": list(resources),
+            "detail": dict(detail),
+        }
 
     def publish(self, event: Json, bus: str = "default") -> None:
         """Deliver an event to the targets of all enabled rules that match it; inside `batch`, when that ends."""
@@ -72,7 +88,7 @@ class EventBus:
         if rule.state != "ENABLED":
             raise AwsError("ValidationException", f"The rule {name!r} is disabled.")
         self._delivery.send(
-            rule.arn, rule.targets, make_event("aws.events", "Scheduled Event", {}, resources=[rule.arn])
+            rule.arn, rule.targets, self.event("aws.events", "Scheduled Event", {}, resources=[rule.arn])
         )
 
     def _fire_scheduler(self, name: str) -> None:
@@ -84,7 +100,7 @@ class EventBus:
             )
         if schedule.state != "ENABLED":
             raise AwsError("ValidationException", f"The schedule {name!r} is disabled.")
-        event = make_event("aws.scheduler", "Scheduled Event", {}, resources=[schedule.arn])
+        event = self.event("aws.scheduler", "Scheduled Event", {}, resources=[schedule.arn])
         target = dict(schedule.target)
         if "Input" in target:
             target["Input"] = target["Input"].replace("<aws.scheduler.scheduled-time>", event["time"])
@@ -116,7 +132,7 @@ class EventBus:
         bus = str(entry.get("EventBusName") or "default").rsplit("event-bus/", 1)[-1]
         if bus not in backends.events().event_buses:
             return {"ErrorCode": "ResourceNotFoundException", "ErrorMessage": f"Event bus {bus} does not exist."}
-        event = make_event(
+        event = self.event(
             entry["Source"], entry["DetailType"], json.loads(entry["Detail"]), resources=entry.get("Resources", [])
         )
         if "Time" in entry:
@@ -138,21 +154,6 @@ class EventBus:
 
         pattern = EventPattern.load(request["EventPattern"])
         return {"Result": bool(pattern.matches_event(json.loads(request["Event"])))}
-
-
-def make_event(source: str, detail_type: str, detail: Mapping[str, Any], *, resources: Sequence[str] = ()) -> Json:
-    """Build an event with the envelope EventBridge gives it, at the present moment."""
-    return {
-        "version": "0",
-        "id": str(uuid.uuid4()),
-        "detail-type": detail_type,
-        "source": source,
-        "account": ACCOUNT,
-        "time": _iso(dt.datetime.now(dt.UTC)),
-        "region": REGION,
-        "resources": list(resources),
-        "detail": dict(detail),
-    }
 
 
 def _iso(moment: dt.datetime) -> str:

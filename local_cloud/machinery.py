@@ -8,7 +8,7 @@ import re
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from local_cloud.alarms import Alarms
 from local_cloud.answers import Answer
 from local_cloud.children import Children
 from local_cloud.clients import Clients
+from local_cloud.clock import Clock
 from local_cloud.cloudformation.engine import Engine, Services
 from local_cloud.cloudformation.service import CloudFormation
 from local_cloud.cloudformation.types import known
@@ -30,6 +31,7 @@ from local_cloud.faults.control import Control
 from local_cloud.faults.processes import ProcessFaults
 from local_cloud.gateway import Gateway, Wiring
 from local_cloud.iam.authority import Authority, Mode
+from local_cloud.iam.documents import WITH_POLICIES, check_documents
 from local_cloud.iam.evaluation import Need
 from local_cloud.iam.resources import log_needs
 from local_cloud.lambdas import runtime_path
@@ -45,9 +47,10 @@ from local_cloud.patches import Hooks, Patches, contract
 from local_cloud.permissions import simulating
 from local_cloud.ranged_get import RangedGet
 from local_cloud.s3_events import S3Events
+from local_cloud.schedules.timetable import Due, Timetable, told
 from local_cloud.server import Server
 from local_cloud.targets import Delivery
-from local_cloud.wire import AwsError, Service
+from local_cloud.wire import AwsError, Json, Service
 
 LOG = logging.getLogger(__name__)
 _ASSET_BUCKET = re.compile(r"cdk-([a-z0-9]+)-assets-")
@@ -67,6 +70,8 @@ class Options:
     pollers: int
     faults: ProcessFaults
     iam: Mode = Mode.RECORD
+    live_schedules: bool = False
+    clock: Clock = field(default_factory=Clock)
 
 
 class Machinery:
@@ -76,6 +81,7 @@ class Machinery:
         if not _ONLY_ONE.acquire(blocking=False):
             raise RuntimeError("Another local cloud runs in this process; stop it first, moto's state is shared.")
         self._services: list[Service] = []
+        self._live = options.live_schedules
         self._log = _log_file(root / "cloud.log")
         try:
             contract()
@@ -89,11 +95,12 @@ class Machinery:
 
         moto = DomainDispatcherApplication(create_backend_app)
         runtime = runtime_path.build(root / "lambda" / "runtime")
-        self.authority, self.metrics = Authority(options.iam), Metrics()
+        self.clock = options.clock
+        self.authority, self.metrics = Authority(options.iam), Metrics(self.clock)
         self.credentials = Credentials(self.authority)
         self.logs = Logs(self.metrics.put)
         desk = options.faults.desk
-        self.bus = EventBus(Delivery(self._invoke_async, self.metrics.put, self.authority), desk)
+        self.bus = EventBus(Delivery(self._invoke_async, self.metrics.put, self.authority), desk, self.clock)
         self.objects = Objects(self.bus.batch, options.faults)
         self.gateway = Gateway(Wiring(moto, ACCOUNT, self.credentials.principal, self.bus.batch, self.authority.check))
         self._server = Server(self.gateway, options.port)
@@ -106,13 +113,13 @@ class Machinery:
         services = Services(self.clients.admin, self.objects.read, self._ssm_value)
         self.stacks = Engine(known(), services, strict=options.strict)
         self._join_functions(root / "lambda", runtime, options)
+        self.timetable = Timetable(self.clock, self.bus.fire_schedule, self._settle)
         self._patches = Patches(self._hooks())
         self._route(moto)
 
     def _join_functions(self, root: Path, runtime: Path, options: Options) -> None:
-        machine = Machine(
-            root, runtime, self.url, self.children, partial(self.credentials.session, service=_LAMBDA), options.faults
-        )
+        session = partial(self.credentials.session, service=_LAMBDA)
+        machine = Machine(root, runtime, self.url, self.children, session, options.faults, self.clock)
         records = Records(self.log_as, self.metrics.put, self._send_to)
         self.functions = Functions(machine, records, retry_seconds=options.retry_seconds)
         self._sqs_sessions: dict[str, dict[str, str]] = {}
@@ -142,6 +149,8 @@ class Machinery:
         gateway.guard("events", "PutTargets", self.bus.check_targets)
         gateway.guard("sns", "Subscribe", self._notices.check_subscription)
         gateway.answer("iam", "SimulatePrincipalPolicy", simulating(self.authority))
+        for service, action in WITH_POLICIES:
+            gateway.guard(service, action, check_documents)
         gateway.guard("sts", "AssumeRole", self.credentials.check_assume_role)
         gateway.internal("_local", self._local)
 
@@ -155,13 +164,21 @@ class Machinery:
         self._patches.apply()
         self._server.start()
         self.alarms.start()
+        if self._live:
+            self.timetable.live()
 
     def stop(self) -> None:
         """End everything, those first who ask others; what fails keeps nothing else from ending."""
         with ExitStack() as last_first:
             for step in (self._release, _forget_state, self._patches.undo, self.clients.close, self._server.stop):
                 last_first.callback(step)
-            for step in (self.children.stop, self.functions.stop, self._sources.stop, self.alarms.stop):
+            for step in (
+                self.children.stop,
+                self.functions.stop,
+                self._sources.stop,
+                self.alarms.stop,
+                self.timetable.stop,
+            ):
                 last_first.callback(step)
             for service in self._services:
                 last_first.callback(getattr(service, "close", _nothing))
@@ -211,6 +228,22 @@ class Machinery:
         except AwsError as error:
             LOG.warning("a failed event does not reach %s: %s", arn, error.message)
 
+    def advance(self, seconds: float) -> list[Due]:
+        """Move the clock; what is due on the way fires, and alarms are looked at when it has arrived."""
+        self.alarms.held = True
+        try:
+            fired = self.timetable.advance(seconds)
+        finally:
+            self.alarms.held = False
+        self.alarms.look()
+        return fired
+
+    def _settle(self) -> None:
+        """Let what a schedule has started come to its end, then look at the alarms as they would have then."""
+        self.functions.drain()
+        if self.alarms.held:
+            self.alarms.look()
+
     def _metric_data(self, namespace: str, data: Any) -> None:
         self.metrics.record(namespace, data)
         self.alarms.look_for(namespace)
@@ -224,14 +257,18 @@ class Machinery:
         return str(self.clients.admin("ssm").get_parameter(Name=name)["Parameter"]["Value"])
 
     def _local(self, environ: dict[str, Any]) -> Answer:
-        """`GET /_local/ready` and `/_local/iam`, and `POST /_local/schedules/NAME/fire` for a schedule that shall run now."""
+        """`ready`, `iam`, `clock`, `clock/advance/SECONDS` and `schedules/NAME/fire` below `/_local/`."""
         parts = environ["PATH_INFO"].strip("/").split("/")[1:]
         try:
             match parts:
                 case ["ready"]:
                     return answers.text(200, b'{"ready": true}', "application/json")
                 case ["iam"]:
-                    return answers.text(200, json.dumps(self.authority.report()).encode(), "application/json")
+                    return _document(self.authority.report())
+                case ["clock"]:
+                    return _document(told(self.clock, []))
+                case ["clock", "advance", seconds]:
+                    return _document(told(self.clock, self.advance(float(seconds))))
                 case ["schedules", name, "fire"]:
                     self.bus.fire_schedule(name)
                     return answers.text(202, b"{}", "application/json")
@@ -239,6 +276,10 @@ class Machinery:
             document = json.dumps({"code": error.code, "message": error.message}).encode()
             return answers.text(error.status, document, "application/json")
         return answers.text(404, b"{}", "application/json")
+
+
+def _document(found: Json) -> Answer:
+    return answers.text(200, json.dumps(found).encode(), "application/json")
 
 
 def _nothing() -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
-import time
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from local_cloud import backends
+from local_cloud.clock import Clock
 from local_cloud.wire import Json
 
 _KEPT_SECONDS = 8 * 86400  # longer than any alarm may look back
@@ -33,7 +33,8 @@ class Point:
 class Metrics:
     """The index of recent points. `record` is fed by a patch of moto, so no way of putting metrics is missed."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock | None = None) -> None:
+        self.clock = clock or Clock()
         self._points: dict[Key, deque[Point]] = defaultdict(deque)
         self._gauges: set[Key] = set()
         self._lock = threading.Lock()
@@ -46,12 +47,12 @@ class Metrics:
     def record(self, namespace: str, data: Iterable[Json]) -> None:
         """Index what moto has accepted."""
         for datum in data:
-            self._add(_key(namespace, datum["MetricName"], datum.get("Dimensions") or []), _points(datum))
+            self._add(_key(namespace, datum["MetricName"], datum.get("Dimensions") or []), _points(datum, self.clock))
 
     def gauge(self, namespace: str, name: str, value: float, dimensions: Mapping[str, str]) -> None:
         """Keep the greatest value of each minute of a quantity that is sampled rather than counted."""
         key = _key(namespace, name, [{"Name": key, "Value": text} for key, text in dimensions.items()])
-        minute = time.time() // _GAUGE_SECONDS * _GAUGE_SECONDS
+        minute = self.clock.now() // _GAUGE_SECONDS * _GAUGE_SECONDS
         with self._lock:
             self._gauges.add(key)
             points = self._points[key]
@@ -74,7 +75,7 @@ class Metrics:
         with self._lock:
             points = self._points[key]
             points.extend(new)
-            oldest = time.time() - _KEPT_SECONDS
+            oldest = self.clock.now() - _KEPT_SECONDS
             while points and points[0].time < oldest:
                 points.popleft()
 
@@ -83,8 +84,8 @@ def _key(namespace: str, name: str, dimensions: Iterable[Mapping[str, str]]) -> 
     return namespace, name, frozenset((pair["Name"], pair["Value"]) for pair in dimensions)
 
 
-def _points(datum: Json) -> list[Point]:
-    when = _epoch(datum.get("Timestamp"))
+def _points(datum: Json, clock: Clock) -> list[Point]:
+    when = _epoch(datum.get("Timestamp"), clock)
     if datum.get("Values"):
         counts = datum.get("Counts") or [1] * len(datum["Values"])
         pairs = [(float(value), float(count)) for value, count in zip(datum["Values"], counts, strict=True)]
@@ -96,9 +97,9 @@ def _points(datum: Json) -> list[Point]:
     return [Point(when, value, 1, value, value)]
 
 
-def _epoch(moment: Any) -> float:
+def _epoch(moment: Any, clock: Clock) -> float:
     if moment is None:
-        return time.time()
+        return clock.now()
     if isinstance(moment, dt.datetime):
         return (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).timestamp()
     return float(moment)

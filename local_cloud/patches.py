@@ -14,6 +14,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
+from xml.etree import ElementTree
 
 from local_cloud.metrics import Key, Point
 
@@ -157,6 +158,7 @@ class Patches:
         import moto.s3.models as s3
         from moto.iam.access_control import PermissionResult
         from moto.s3 import notifications
+        from moto.s3.responses import S3Response
 
         hooks = self._hooks
 
@@ -181,6 +183,7 @@ class Patches:
         self._replace(s3.S3Backend, "put_object", _tagged_at_once)
         # moto ignores the conditions of bucket policies, so that "deny without TLS" would deny everything
         self._replace(s3.FakeBucket, "get_permission", lambda _original: lambda *_args: PermissionResult.NEUTRAL)
+        self._replace(S3Response, "get_bucket_notification", _event_bridge_told)
 
     def _events(self) -> None:
         import moto.events.models as events
@@ -275,8 +278,26 @@ class Patches:
         self._replace(cloudwatch.CloudWatchBackend, "put_metric_data", put_data)
         self._replace(cloudwatch.CloudWatchBackend, "put_metric_alarm", _unknown_at_first)
         self._replace(cloudwatch.Alarm, "update_state", update)
+        CloudWatchResponse.put_composite_alarm = CloudWatchResponse.put_metric_alarm  # it takes a rule as well
         CloudWatchResponse.describe_alarm_history = _history_action(hooks.alarm_history)
         self._provider = _gauge_provider(hooks.gauges)
+
+
+def _event_bridge_told(original: Any) -> Any:
+    """Answer with the configuration of EventBridge as well, which moto takes and acts on and keeps to itself."""
+
+    def getting(response: Any) -> Any:
+        status, headers, body = original(response)
+        found = response.backend.get_bucket_notification_configuration(response.bucket_name)
+        if found is None or found.event_bridge is None:
+            return status, headers, body
+        text = body.decode() if isinstance(body, bytes) else str(body)
+        root = ElementTree.fromstring(text)  # noqa: S314 - moto's own answer
+        space, brace, _ = root.tag.rpartition("}")
+        ElementTree.SubElement(root, f"{space}{brace}EventBridgeConfiguration")
+        return status, headers, ElementTree.tostring(root, encoding="unicode")
+
+    return getting
 
 
 def _tagged_at_once(original: Any) -> Any:

@@ -8,7 +8,7 @@ import uuid
 from typing import Any
 
 from local_cloud.account import ACCOUNT
-from local_cloud.events import EventBus, make_event
+from local_cloud.events import EventBus
 from local_cloud.wire import Json
 
 _CREATED = {
@@ -36,7 +36,7 @@ class S3Events:
             return  # moto also tells of the put and the tagging that make up its completion
         kind = _detail_type(name)
         if kind:
-            self._bus.publish(make_event("aws.s3", kind, self._detail(bucket, name, key), resources=[bucket.arn]))
+            self._bus.publish(self._bus.event("aws.s3", kind, self._detail(bucket, name, key), resources=[bucket.arn]))
 
     def _detail(self, bucket: Any, name: str, key: Any) -> Json:
         described: Json = {"key": key.name, "sequencer": self._sequence.next()}

@@ -20,6 +20,7 @@ from sagemaker.mlops.workflow.steps import ProcessingStep, TransformStep
 from pipelines.placeholders import Placeholder
 from pipelines.policies import HOUR, Machine, cache, job_retries
 from rightpack.layout import PipelineKind
+from rightpack.settings.steps import Machine as Chosen
 
 PARQUET: Final = "application/x-parquet"
 CSV: Final = "text/csv"
@@ -34,6 +35,8 @@ OUTPUT_ROOT: Final = "/opt/ml/processing/output"
 class Job:
     """One processing step: `module` of `processing`, named inputs (S3 URIs), named outputs, arguments in pairs.
 
+    Instead of a module it may have a command of its own, and an `image` of its own.
+
     A `cached` job must not see the run id or the execution: it would never hit.
     """
 
@@ -46,15 +49,18 @@ class Job:
     property_files: Sequence[Any] = ()
     max_seconds: int = HOUR
     cached: bool = False
+    entrypoint: Sequence[str] = ()
+    image: str = Placeholder.IMAGE.stand_in
 
 
 @dataclass(frozen=True, slots=True)
 class Workbench:
-    """What all steps of one pipeline share; `instance_type` is that of its processing jobs."""
+    """What all steps of one pipeline share; processing jobs run on `instance_type` unless `machines` say otherwise."""
 
     kind: PipelineKind
     session: Any
     instance_type: Any
+    machines: Mapping[str, Chosen] = field(default_factory=dict)
 
     def output_uri(self, step: str, output: str) -> Join:
         """`s3://<artefacts>/runs/<pipeline>/<execution id>/<step>/<output>`.
@@ -69,9 +75,17 @@ class Workbench:
         root = f"s3://{Placeholder.ARTEFACT_BUCKET.stand_in}/runs/{self.kind.value}"
         return Join(on="/", values=[root, ExecutionVariables.PIPELINE_EXECUTION_ID, "models"])
 
+    def machine(self, step: str, usual: Machine) -> Machine:
+        """What a step runs on: as chosen for it, else as usual."""
+        chosen = self.machines.get(step)
+        if chosen is None:
+            return usual
+        kind = chosen.instance_type or usual.instance_type
+        return Machine(kind, chosen.volume_gb, chosen.max_seconds or usual.max_seconds, chosen.instances)
+
     def process(self, job: Job) -> ProcessingStep:
         """Make a processing step."""
-        machine = Machine(self.instance_type, max_seconds=job.max_seconds)
+        machine = self.machine(job.name, Machine(self.instance_type, max_seconds=job.max_seconds))
         arguments = self._processor(job, machine).run(
             inputs=[_input(name, uri) for name, uri in job.inputs.items()],
             outputs=[_output(name, self.output_uri(job.name, name)) for name in job.outputs],
@@ -88,13 +102,14 @@ class Workbench:
     def transform(self, name: str, *, model_name: Any, data: Any, cached: bool = False) -> TransformStep:
         """Make a transform step that posts every Parquet file below `data` whole and keeps what comes back.
 
-        There is no split for Parquet, so files must be right-sized before: at most `PAYLOAD_MB` each. A `cached` one hits
-        only for a model of the same name.
+        There is no split for Parquet, so files must be right-sized before: at most `PAYLOAD_MB` each. A `cached` one
+        hits only for a model of the same name.
         """
+        machine = self.machine(name, Machine(TRANSFORM_INSTANCE))
         transformer = Transformer(
             model_name=model_name,
-            instance_count=1,
-            instance_type=TRANSFORM_INSTANCE,
+            instance_count=machine.instances,
+            instance_type=machine.instance_type,
             accept=PARQUET,
             output_path=self.output_uri(name, "scores"),
             max_concurrent_transforms=PARALLEL_REQUESTS,
@@ -118,9 +133,9 @@ class Workbench:
     def _processor(self, job: Job, machine: Machine) -> Processor:
         return Processor(
             role=Placeholder.JOB_ROLE_ARN.stand_in,
-            image_uri=Placeholder.IMAGE.stand_in,
-            entrypoint=["python", "-m", f"processing.{job.module}"],
-            instance_count=1,
+            image_uri=job.image,
+            entrypoint=list(job.entrypoint) or ["python", "-m", f"processing.{job.module}"],
+            instance_count=machine.instances,
             instance_type=machine.instance_type,
             volume_size_in_gb=machine.volume_gb,
             max_runtime_in_seconds=machine.max_seconds,

@@ -20,11 +20,12 @@ HOUR: Final = 3600
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Size of a job: type (a name or a pipeline parameter), disk and the longest time it may take."""
+    """Size of a job: type (a name or a pipeline parameter), disk, the longest time it may take, and how many."""
 
     instance_type: Any
     volume_gb: int = 30
     max_seconds: int = HOUR
+    instances: int = 1
 
 
 def cache() -> CacheConfig:

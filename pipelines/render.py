@@ -17,6 +17,7 @@ from typing import Any, Final
 from pipelines.offline import offline_environment, offline_session
 from pipelines.placeholders import to_placeholders
 from rightpack.errors import InternalError
+from rightpack.settings.steps import Steps
 
 DEFINITIONS: Final = Path(__file__).resolve().parent / "definitions"
 # What a reader looks for first; all other keys come in alphabetical order.
@@ -38,6 +39,15 @@ def render() -> dict[str, str]:
         with offline_session() as session:
             made = {name: json.loads(build(session).definition()) for name, build in builders.items()}
     return {name: formatted(definition) for name, definition in made.items()}
+
+
+def render_training(steps: Steps) -> str:
+    """Make the text of a training pipeline of another shape; SettingsError if its steps do not fit together."""
+    with offline_environment():
+        from pipelines.training import pipeline as training
+
+        with offline_session() as session:
+            return formatted(json.loads(training.build(session, steps).definition()))
 
 
 def formatted(definition: dict[str, Any]) -> str:

@@ -7,6 +7,7 @@ time may leave a half-written model behind, and nothing that lacks the mark is e
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import tarfile
 import zlib
@@ -27,6 +28,7 @@ VERSION: Final = 1
 LIBRARIES: Final = ("lightgbm", "numpy", "pyarrow", "rightpack")
 LARGEST_BYTES: Final = 4 * 1024**3
 MOST_FILES: Final = 10_000
+PADDING: Final = 4096  # what tar may add to each file: headers, and zeros up to a whole block
 TEXT: Final = frozenset({".json", ".txt"})
 NOT_TEXT: Final = "which is no text or JSON file (*.txt, *.json); a model must not bring code along."
 
@@ -35,7 +37,8 @@ NOT_TEXT: Final = "which is no text or JSON file (*.txt, *.json); a model must n
 class Card:
     """What a model is and what it has learned from; `label_share` is that of suitable rows.
 
-    `source` is the digest of the code that an architecture from outside has; empty for built-in ones.
+    `source` is the digest of the code that an architecture from outside has; empty for built-in ones. `topics` says
+    which topic model it has a copy of, or why it sees no topics.
     """
 
     package_type: str
@@ -48,6 +51,7 @@ class Card:
     libraries: dict[str, str]
     tuning: dict[str, float] = field(default_factory=dict)
     source: str = ""
+    topics: str = ""
     complete: bool = True
 
     @property
@@ -56,22 +60,40 @@ class Card:
         return self.positives / self.rows
 
     def save(self, folder: Path) -> None:
-        """Write `card.json`."""
-        content = {**asdict(self), "label_share": self.label_share}
+        """Write `card.json`, with the digests of the files that are there: it must be the last one."""
+        content = {**asdict(self), "label_share": self.label_share, "files": _digests(folder)}
         (folder / CARD).write_text(json.dumps(content, indent=1, sort_keys=True))
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read `card.json`; DataError if the model was never finished."""
+        """Read `card.json`; DataError if the model was never finished, or its files are not what the card says."""
         try:
             raw = json.loads((folder / CARD).read_text())
             raw.pop("label_share")
+            files = raw.pop("files", None)
             card = cls(**raw)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise DataError(f"The model in {folder.name!r} has no whole {CARD}; its training did not end.") from error
         if not card.complete:
             raise DataError(f"The model in {folder.name!r} is not complete; its training did not end.")
+        if files is not None:  # cards of earlier releases name no files
+            _check_digests(folder, files)
         return card
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    """Sha256 of every file of a model but its card, by name."""
+    paths = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != CARD)
+    return {p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in paths}
+
+
+def _check_digests(folder: Path, said: object) -> None:
+    found = _digests(folder)
+    if found == said:
+        return
+    names = sorted(set(found) | set(said)) if isinstance(said, dict) else []
+    wrong = next((n for n in names if isinstance(said, dict) and found.get(n) != said.get(n)), CARD)
+    raise DataError(f"File {wrong!r} of the model in {folder.name!r} is not what training wrote; train again.")
 
 
 def libraries() -> dict[str, str]:
@@ -103,18 +125,23 @@ def write_index(folder: Path, entries: Sequence[Entry], left_out: Sequence[str] 
 
 
 def read_index(folder: Path) -> tuple[list[Entry], list[str]]:
-    """Models of a bundle and the types left out; InternalError if `bundle.json` is not one."""
+    """Models of a bundle and the types left out; DataError if `bundle.json` is not one."""
     try:
         raw = json.loads((folder / INDEX).read_text())
         if raw["version"] != VERSION:
-            raise InternalError(f"{INDEX} has version {raw['version']!r}; this release reads version {VERSION}.")
+            raise DataError(f"{INDEX} has version {raw['version']!r}; this release reads version {VERSION}.")
         entries = [Entry(**{k: m.get(k) for k in Entry.__slots__}) for m in raw["models"]]
+        left_out = [str(name) for name in raw.get("left_out", [])]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InternalError(f"{folder.name}/{INDEX} is not the index of a model artefact: {error!r}") from error
+        raise DataError(f"{folder.name}/{INDEX} is not the index of a model artefact: {error!r}.") from error
     for entry in entries:
-        if entry.directory in {"", ".."} or PurePosixPath(str(entry.directory)).name != entry.directory:
-            raise InternalError(f"{INDEX} names a folder outside of the artefact: {entry.directory!r}.")
-    return entries, [str(name) for name in raw.get("left_out", [])]
+        if (
+            entry.directory == ".."
+            or not entry.directory
+            or PurePosixPath(str(entry.directory)).name != entry.directory
+        ):
+            raise DataError(f"{INDEX} names a folder outside of the artefact: {entry.directory!r}.")
+    return entries, left_out
 
 
 def joint_policy(folder: Path, entries: Sequence[Entry]) -> dict[str, Any]:
@@ -152,23 +179,27 @@ def pack(folder: Path, target: Path) -> None:
 def unpack(archive: Path, folder: Path) -> Path:
     """Extract a `model.tar.gz` that holds plain text and JSON files only; DataError says what else is in it."""
     try:
+        _check_sum(archive)
         with tarfile.open(archive, mode="r:gz") as opened:
             members = _safe_members(opened)
-            _check_sum(archive)
             opened.extractall(folder, members=members, filter="data")
     except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
-        raise DataError(f"{archive.name} is not a whole tar.gz: {error}") from error
+        raise DataError(f"{archive.name} is not a whole tar.gz: {error}.") from error
     return folder
 
 
 def _safe_members(opened: tarfile.TarFile) -> list[tarfile.TarInfo]:
-    members, total = [], 0
+    members: list[tarfile.TarInfo] = []
+    names, total = set(), 0
     for member in opened:
         path = PurePosixPath(member.name)
         if path.is_absolute() or ".." in path.parts or not (member.isfile() or member.isdir()):
             raise DataError(f"The model artefact holds {member.name!r}, which is no plain file inside of it.")
         if member.isfile() and path.suffix not in TEXT:
             raise DataError(f"The model artefact holds {member.name!r}, {NOT_TEXT}")
+        if member.isfile() and path in names:
+            raise DataError(f"The model artefact holds {member.name!r} twice.")
+        names.add(path)
         total += member.size
         members.append(member)
         if total > LARGEST_BYTES or len(members) > MOST_FILES:
@@ -177,7 +208,13 @@ def _safe_members(opened: tarfile.TarFile) -> list[tarfile.TarInfo]:
 
 
 def _check_sum(archive: Path) -> None:
-    """Read to the end, where gzip keeps the checksum; tar stops before and would take a damaged file for whole."""
+    """Read to the end, where gzip keeps the checksum; tar stops before and would take a damaged file for whole.
+
+    It comes first, because what follows may trust that the archive does not unfold without end.
+    """
+    size, most = 0, LARGEST_BYTES + MOST_FILES * PADDING
     with gzip.open(archive) as stream:
-        while stream.read(1024**2):
-            pass
+        while block := stream.read(1024**2):
+            size += len(block)
+            if size > most:
+                raise DataError(f"The model artefact is larger than {LARGEST_BYTES} bytes.")

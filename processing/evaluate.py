@@ -19,7 +19,7 @@ from processing.columns import DAMAGE, ROW
 from processing.evidence import LAST, NEW, Measured, damage_seen, evidence_of, feature_drift, measure
 from processing.evidence_joint import Believer, HeldOut, measure_joint, models_of
 from processing.explanations import FILE as EXPLANATION
-from processing.explanations import NOT_EXPLAINED, explain_candidate
+from processing.explanations import explain_candidate
 from processing.features.expressions import FloatArray
 from processing.job import Job, Record, manifest_of, parse_arguments, run_step
 from processing.joining import aligned
@@ -40,15 +40,16 @@ from rightpack.settings import Settings
 class Arguments:
     """What the pipeline tells this step: nothing that differs in a run of the same, for its result is cached.
 
-    `candidate` is the URI of the artefact. `reigning` is who was approved when it was made a model: a cached verdict
-    holds as long as that is the same. Judged is against who is approved now, which may be later.
+    `candidate` is the URI of the artefact. `standing` is who was approved, and when people last changed anything, when
+    it was made a model: a cached verdict holds as long as that is the same. Judged is against who is approved now,
+    which may be later.
     """
 
     package_type: str
     business_date: str
     group: str
     candidate: str
-    reigning: str = NOBODY
+    standing: str = NOBODY
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,9 @@ def _joint(job: Job, arguments: Arguments, settings: Settings, held: Held) -> Tr
     champion = score_champion(job, arguments.group, held.validation, columns=columns, candidate=arguments.candidate)
     known = champion and champion.scores is not None and Believer(champion.scores, champion.caution)
     measured = measure_joint(out, models_of(Believer(rates, policy["caution"]), known or None))
-    return Trial(arguments, {}, champion, measured, explanation=NOT_EXPLAINED, policy=policy)
+    whole = 1 - rates.mean(axis=1)
+    explained = explain_candidate(job, held.validation, whole, seed=settings.training.seed)
+    return Trial(arguments, {}, champion, measured, explanation=explained, policy=policy)
 
 
 def _evaluation(trial: Trial, evidence: Evidence, verdict: Verdict) -> dict[str, Any]:
@@ -144,6 +147,7 @@ def _evaluation(trial: Trial, evidence: Evidence, verdict: Verdict) -> dict[str,
         "slices": [asdict(part) for part in evidence.slices],
         "hands": list(trial.hands),
         "damage": trial.profile.get("damage"),
+        "quarantine": trial.profile.get("quarantine"),
         "damage_ratio": damage_seen(trial.profile),
         "policy": dict(trial.policy),
         "shifts": _shifts(trial),
@@ -209,6 +213,8 @@ def _emit(job: Job, package_type: str, verdict: Verdict, measured: Measured) -> 
         Metric.MODEL_APPROVED: float(verdict.outcome is Outcome.APPROVED),
         Metric.MODEL_REJECTED: float(verdict.outcome is Outcome.REJECTED),
         Metric.MODEL_HELD: float(verdict.outcome is Outcome.HELD),
+        Metric.LABEL_SHIFT: float(verdict.failed("label_shift")),
+        Metric.ROWS_OUT_OF_RANGE: float(verdict.failed("rows_ratio")),
     }
     new = measured.metrics[NEW]
     values |= {Metric.ROC_AUC: new.values["roc_auc"]} if "roc_auc" in new.measured else {}

@@ -7,20 +7,24 @@ The rest is ours: directions in words, and the products that the candidate is su
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from processing.architectures.ordinal.model import DamageScorer
 from processing.artefact import unpack
 from processing.columns import LABEL, PRODUCT
 from processing.explaining.contributions import Contributions, contributions, features_of, rows_for
 from processing.explaining.directions import push
-from processing.features.encoder import Encoded
+from processing.explaining.joint import MOST_ROWS as MOST_JOINT_ROWS
+from processing.explaining.joint import joint_contributions, reader, seen
+from processing.features.encoder import Encoded, Encoder
 from processing.features.expressions import FloatArray
 from processing.features.raw import RawColumns
 from processing.job import Job
@@ -36,7 +40,52 @@ EXAMPLES: Final = 3
 SHOWN_REASONS: Final = 5
 LONGEST_TEXT: Final = 80
 SCORE: Final = "log odds of being suitable, before calibration"
+JOINT_SCORE: Final = "minus log damage rate, mean over all package types"
 NOT_EXPLAINED: Final[dict[str, Any]] = {"version": VERSION, "explanations": {}}
+
+
+Labelled = Mapping[str, Contributions]
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a kind of model is explained: what it sees of products, and what contributes, overall and by label.
+
+    `explain` takes rows and, for sampling, other rows to exchange features with. `score` says what adds up, `chance`
+    what a row's score means, for people. `most` rows are explained.
+    """
+
+    see: Callable[[RawColumns], Encoded]
+    explain: Callable[[Encoded, Encoded | None], tuple[Contributions, Labelled]]
+    reader: Encoder
+    most: int
+    score: str
+    chance: str
+    topics: str = ""
+
+    @classmethod
+    def single(cls, scorer: Scorer, seed: int) -> Self:
+        """The model of one package type."""
+
+        def explain(encoded: Encoded, background: Encoded | None) -> tuple[Contributions, Labelled]:
+            found = contributions(scorer.model, encoded, seed=seed, background=background)
+            return found, {LABEL: found}
+
+        most = rows_for(scorer.model, MOST_ROWS)
+        return cls(
+            scorer.encoder.encode, explain, scorer.encoder, most, SCORE, "suitable with", topics=scorer.card.topics
+        )
+
+    @classmethod
+    def joint(cls, scorer: DamageScorer, seed: int) -> Self:
+        """The joint damage model: labels are the package types, overall is their mean."""
+
+        def explain(encoded: Encoded, background: Encoded | None) -> tuple[Contributions, Labelled]:
+            found = joint_contributions(scorer, encoded, seed=seed, background=background)
+            return found.mean, found.by_type
+
+        chance = "whole, on average over the package types, with"
+        return cls(partial(seen, scorer), explain, reader(scorer), MOST_JOINT_ROWS, JOINT_SCORE, chance)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +96,7 @@ class Explained:
     scores: FloatArray
     encoded: Encoded
     given: Contributions
+    labelled: Labelled
 
 
 def explain_candidate(job: Job, validation: pa.Table, scores: FloatArray, *, seed: int) -> dict[str, Any]:
@@ -57,28 +107,29 @@ def explain_candidate(job: Job, validation: pa.Table, scores: FloatArray, *, see
     with tempfile.TemporaryDirectory() as scratch:
         bundle = Bundle.load(unpack(folder / ARCHIVE, Path(scratch)))
     scorer = bundle.scorers[0]
-    if not isinstance(scorer, Scorer):
-        return dict(NOT_EXPLAINED)  # the joint damage model has no one score per row
-    return explanation(scorer, validation, scores, seed=seed)
+    way = Way.single(scorer, seed) if isinstance(scorer, Scorer) else None
+    way = Way.joint(scorer, seed) if isinstance(scorer, DamageScorer) else way
+    return explanation(way, validation, scores, seed=seed) if way else dict(NOT_EXPLAINED)
 
 
-def explanation(scorer: Scorer, table: pa.Table, scores: FloatArray, *, seed: int) -> dict[str, Any]:
-    """Content of `explanation.json`; `scores` are P(suitable) of the rows of `table`."""
+def explanation(way: Way, table: pa.Table, scores: FloatArray, *, seed: int) -> dict[str, Any]:
+    """Content of `explanation.json`; `scores` tell how good the rows of `table` are, from 0 to 1."""
     firsts = _firsts(table)
-    most = rows_for(scorer.model, MOST_ROWS)
-    drawn = np.sort(np.random.default_rng(seed).permutation(firsts)[:most])
+    drawn = np.sort(np.random.default_rng(seed).permutation(firsts)[: way.most])
     by_score = firsts[np.argsort(scores[firsts], kind="stable")]
     lowest, highest = by_score[:EXAMPLES], by_score[::-1][:EXAMPLES]
-    overall = _explained(scorer, table, scores, chosen=drawn, seed=seed)
+    overall = _explained(way, table, scores, chosen=drawn)
     return {
         "version": VERSION,
-        "explanations": {"kernel_shap": {LABEL: _clarify(overall.given)}},
+        "explanations": {"kernel_shap": {label: _clarify(own) for label, own in overall.labelled.items()}},
         "method": overall.given.method.value,
-        "score": SCORE,
+        "score": way.score,
+        "chance": way.chance,
         "rows": len(drawn),
-        "features": _features(scorer, overall),
+        "features": _features(way.reader, overall),
+        "topics": way.topics,
         "examples": {
-            name: _examples(_explained(scorer, table, scores, chosen=rows, seed=seed, background=overall.encoded))
+            name: _examples(_explained(way, table, scores, chosen=rows, background=overall.encoded))
             for name, rows in (("unsuitable", lowest), ("suitable", highest))
         },
     }
@@ -91,19 +142,11 @@ def _firsts(table: pa.Table) -> Indices:
 
 
 def _explained(
-    scorer: Scorer,
-    table: pa.Table,
-    scores: FloatArray,
-    *,
-    chosen: Indices,
-    seed: int,
-    background: Encoded | None = None,
+    way: Way, table: pa.Table, scores: FloatArray, *, chosen: Indices, background: Encoded | None = None
 ) -> Explained:
     rows = table.take(pa.array(chosen))
-    encoded = scorer.encoder.encode(RawColumns(rows, "the validation data"))
-    return Explained(
-        rows, scores[chosen], encoded, contributions(scorer.model, encoded, seed=seed, background=background)
-    )
+    encoded = way.see(RawColumns(rows, "the validation data"))
+    return Explained(rows, scores[chosen], encoded, *way.explain(encoded, background))
 
 
 def _clarify(given: Contributions) -> dict[str, Any]:
@@ -114,7 +157,7 @@ def _clarify(given: Contributions) -> dict[str, Any]:
     }
 
 
-def _features(scorer: Scorer, overall: Explained) -> list[dict[str, Any]]:
+def _features(encoder: Encoder, overall: Explained) -> list[dict[str, Any]]:
     """Every feature, the most important one first."""
     given = overall.given
     importance = np.abs(given.values).mean(axis=0)
@@ -124,7 +167,7 @@ def _features(scorer: Scorer, overall: Explained) -> list[dict[str, Any]]:
     for index in np.argsort(-importance, kind="stable"):
         name = given.features[index]
         values = overall.encoded.matrix[:, columns[name][0]].astype(np.float64)
-        pushed = push(name, values, given.values[:, index], scorer.encoder)
+        pushed = push(name, values, given.values[:, index], encoder)
         share = float(importance[index]) / total
         own = {"feature": name, "importance": float(importance[index]), "share": share}
         found.append({**own, "direction": pushed.direction.value, "words": pushed.words})

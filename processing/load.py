@@ -35,8 +35,19 @@ def load(job: Job, arguments: Arguments) -> dict[str, Any]:
     """Load the run and return its audit row.
 
     Raises:
-        ManifestError: the manifests and what the step before said disagree; nothing was loaded.
+        ManifestError: the manifests and what the step before said disagree; nothing was loaded, and an alarm tells.
     """
+    metrics = Metrics(job.client("cloudwatch"), job.layout.stage)
+    try:
+        audit, rows = _load(job, arguments)
+    except ManifestError:
+        metrics.put({Metric.LOAD_MISMATCH: 1}, Pipeline=PipelineKind.INFERENCE.value)
+        raise
+    metrics.put({Metric.ROWS_LOADED: rows}, Pipeline=PipelineKind.INFERENCE.value)
+    return audit
+
+
+def _load(job: Job, arguments: Arguments) -> tuple[dict[str, Any], int]:
     settings = job.settings(job.input("config"))
     report = job.input("report")
     said, record = manifest_of(report), Record("Load")
@@ -53,10 +64,7 @@ def load(job: Job, arguments: Arguments) -> dict[str, Any]:
     (output / "load.json").write_text(json.dumps(audit, indent=1, default=str))
     record.wrote("load", output, run.predictions.rows)
     record.save(output)
-    rows = run.predictions.rows + run.recommendations.rows
-    metrics = Metrics(job.client("cloudwatch"), job.layout.stage)
-    metrics.put({Metric.ROWS_LOADED: rows}, Pipeline=PipelineKind.INFERENCE.value)
-    return audit
+    return audit, run.predictions.rows + run.recommendations.rows
 
 
 def _loader(job: Job, settings: Settings) -> Loader:

@@ -67,17 +67,27 @@ def run(job: Job) -> None:
     settings = job.settings(job.input("config"))
     profile = json.loads((job.input("profile") / "profile.json").read_text())
     scored = _read(job, record)
-    case = _case(scored, settings, joint_policy(job.input("bundle"), scored.models), profile["business_date"])
-    fallen = _disorder(case.offer)
-    if fallen:
-        raise InternalError(f"{fallen} estimates get worse as protection rises; this run must not be loaded.")
-    judged = (case.offer, case.decide(), case.policy, case.overrides, case.unknown)
-    rows = Rows(scored.products, scored.scores, scored.models, *judged)
+    joint = joint_policy(job.input("bundle"), scored.models)
+    rows, case = decided(scored, settings, joint, profile["business_date"])
     writers = {"predictions": predictions, "recommendations": recommendations}
     for name, table in writers.items():
         record.wrote(name, job.output(name), _write(job.output(name), job.output_uri(name), rows, table))
     found = summarise(rows, case.previous, settings)
-    _report(job, {**found, **_origin(profile, scored), "order_violations": fallen}, record)
+    found["order_violations"] = 0  # with any, nothing would have been decided
+    _report(job, {**found, **_origin(profile, scored)}, record)
+
+
+def decided(scored: Scored, settings: Settings, joint: dict[str, Any], today: str) -> tuple[Rows, Case]:
+    """What is decided about the products, and what about; `joint` is how far the model of all types is to be trusted.
+
+    InternalError where an estimate gets worse as protection rises.
+    """
+    case = _case(scored, settings, joint, today)
+    fallen = _disorder(case.offer)
+    if fallen:
+        raise InternalError(f"{fallen} estimates get worse as protection rises; this run must not be loaded.")
+    judged = (case.offer, case.decide(), case.policy, case.overrides, case.unknown)
+    return Rows(scored.products, scored.scores, scored.models, *judged), case
 
 
 def _read(job: Job, record: Record) -> Scored:
@@ -95,7 +105,7 @@ def _read(job: Job, record: Record) -> Scored:
 
 
 def _case(scored: Scored, settings: Settings, joint: dict[str, Any], today: str) -> Case:
-    """Everything that decides; `joint` is how far the model of all types is to be trusted, empty without one."""
+    """Everything that decides; `joint` is empty without a model of all types."""
     types, products = settings.by_protection, products_of(scored.products)
     names = [t.name for t in types]
     offer = Offer.of(
@@ -144,6 +154,7 @@ def _origin(profile: dict[str, Any], scored: Scored) -> dict[str, Any]:
     return {
         "business_date": profile["business_date"],
         "doubled": profile["doubled"],
+        "quarantine": profile.get("quarantine"),
         "models": [
             {"package_type": m.package_type, "model_version": m.model_version, "approved_at": m.approved_at}
             for m in scored.models

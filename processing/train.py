@@ -23,15 +23,18 @@ from processing.artefact import Card, Entry, libraries, write_index
 from processing.columns import LABEL, PRODUCT, WEIGHT
 from processing.features.encoder import Encoder
 from processing.features.raw import RawColumns
+from processing.features.topical import Topical
 from processing.job import Job, run_step
 from processing.plugins import Source, blaming, fetch_source
 from processing.progress import Judge, Say, lines, prefixed, unsaid
 from processing.scoring.bundle import Scorer
 from processing.splitting import fractions
+from processing.topics.approved import approved
 from processing.training_joint import train_joint
 from rightpack.errors import DataError
 from rightpack.packaging import EVERY_TYPE
 from rightpack.settings import Settings
+from rightpack.topic_model import without_topics
 
 TUNING_SHARE: Final = 0.2
 LEAST_PER_CLASS: Final = 5  # fewer rows of a class can neither stop a model nor calibrate it
@@ -71,11 +74,12 @@ def _single(job: Job, table: pa.Table, settings: Settings, given: Mapping[str, s
     training, package_type = settings.training, job.variable("PACKAGE_TYPE")
     _refuse_poor(table, package_type, training.minimum_rows)
     source, folder = _source(job, settings), job.model / package_type
+    topics = approved(settings, job.client)
     with blaming(training.architecture, source):
         defaults = getattr(resolve(training.architecture, source), "defaults", None)
         parameters = {**training.parameters, **hyperparameters.typed(given, defaults, training.architecture)}
         tuned = replace(settings, training=replace(training, parameters=parameters))
-        scorer = train(table, package_type, tuned, source, say=_say)
+        scorer = train(table, package_type, tuned, source, say=_say, topics=topics)
         # the card holds the parameters; the digest finds the settings that they were laid over
         scorer = replace(scorer, card=replace(scorer.card, settings_digest=settings.digest))
         if source:
@@ -93,13 +97,19 @@ def _source(job: Job, settings: Settings) -> Source | None:
 
 
 def train(
-    table: pa.Table, package_type: str, settings: Settings, source: Source | None = None, *, say: Say = unsaid
+    table: pa.Table,
+    package_type: str,
+    settings: Settings,
+    source: Source | None = None,
+    *,
+    say: Say = unsaid,
+    topics: Topical | None = None,
 ) -> Scorer:
-    """Learn from a prepared training table; the same table and settings give the same files.
+    """Learn from a prepared training table; the same table, settings and `topics` give the same files.
 
     `say` is told how good the model is while it learns.
     """
-    encoder = Encoder.learn(RawColumns(table, "the training data"), settings.features)
+    encoder = Encoder.learn(RawColumns(table, "the training data"), settings.features, topics)
     examples = _examples(table, encoder)
     inside = fractions(table[PRODUCT], f"{settings.split.salt}/tuning") < TUNING_SHARE
     learned = _learn(examples, inside, settings, resolve(settings.training.architecture, source), say=say)
@@ -114,6 +124,7 @@ def train(
         libraries=libraries(),
         tuning=dict(learned.tuning),
         source=source.digest if source else "",
+        topics=topics.model if topics else without_topics(settings),
     )
     return Scorer(card, encoder, learned.model, learned.calibration)
 

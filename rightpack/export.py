@@ -10,13 +10,16 @@ import io
 import json
 import tarfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from rightpack.endpoint import endpoint_requests
 from rightpack.errors import DataError
 from rightpack.layout import Layout, split_uri
 from rightpack.registry import ModelPackage, Registry
+from rightpack.settings.online import Online
+from rightpack.topic_model import GROUP as TOPIC_MODELS
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -35,21 +38,22 @@ Read = Callable[[str], bytes]
 
 @dataclass(frozen=True, slots=True)
 class Exporter:
-    """Exports models of one stage; `ssm` is the client of Parameter Store."""
+    """Exports models of one stage; `ssm` is the client of Parameter Store, `online` what endpoints are to be."""
 
     layout: Layout
     registry: Registry
     s3: S3Client
     ssm: Any
+    online: Online = field(default_factory=Online)
 
     def publish(self, group: str) -> str | None:
         """Bring export and parameter of a group in line with the version that serves now.
 
-        Returns the parameter's name; None where the group is none of this stage's. Where no version serves, the
-        parameter says so.
+        Returns the parameter's name; None where the group is none of this stage's, or that of topic models, which
+        other models hold a copy of. Where no version serves, the parameter says so.
         """
         package_type = group.removeprefix(self.layout.named(""))
-        if group == package_type:
+        if package_type in (group, TOPIC_MODELS):
             return None
         champion = self.registry.champion(group)
         name = self.layout.model_parameter(package_type)
@@ -64,7 +68,7 @@ class Exporter:
 
     def package(self, model: ModelPackage) -> dict[str, bytes]:
         """Files of an export by name; DataError if the model's own files are gone."""
-        return packaged(model, self._read)
+        return packaged(model, self._read, endpoint_requests(model, self.layout, self.online))
 
     def _read(self, uri: str) -> bytes:
         bucket, key = split_uri(uri)
@@ -83,12 +87,12 @@ def export_prefix(package_type: str, version: int) -> str:
     return f"exports/{package_type}/{version}/"
 
 
-def packaged(model: ModelPackage, read: Read) -> dict[str, bytes]:
-    """Files of an export by name; `read` gives an object by its URI."""
+def packaged(model: ModelPackage, read: Read, more: Mapping[str, bytes] | None = None) -> dict[str, bytes]:
+    """Files of an export by name, with `more` among them; `read` gives an object by its URI."""
     artefact = read(model.model_data_url)
     inside = text_files(artefact)
     contract = contract_of(inside)
-    files = {ARTEFACT: artefact, CONTRACT: _json(contract), EXAMPLE: example(contract).encode()}
+    files = {ARTEFACT: artefact, CONTRACT: _json(contract), EXAMPLE: example(contract).encode(), **(more or {})}
     for name, uri in (("report.html", model.metadata.get("report")), ("statistics.json", model.statistics_uri)):
         if uri:
             files[name] = read(uri)

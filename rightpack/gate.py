@@ -114,6 +114,10 @@ class Verdict:
         text = "; ".join(c.words for c in failed) if failed else f"all {len(self.checks)} checks hold"
         return registry_text(text)
 
+    def failed(self, metric: str) -> bool:
+        """Whether a criterion on this metric failed."""
+        return any(check.name.split(" ")[0] == metric for check in self.checks if not check.passed)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data for `evaluation.json`; `status` is what the pipeline's conditions read."""
         return {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from rightpack.dispatch import Dispatcher
@@ -23,7 +23,7 @@ from rightpack.packaging import EVERY_TYPE
 from rightpack.registry import Registry
 from rightpack.settings import Settings
 from rightpack.topic_model import GROUP as TOPIC_MODELS
-from rightpack.topic_model import topic_parameters, with_topic_model
+from rightpack.topic_model import topic_parameters, why_off, with_topic_model
 from rightpack.trigger import MAX_BYTES, Trigger, TriggerObject, parse
 
 if TYPE_CHECKING:
@@ -39,11 +39,12 @@ class Planner:
     s3: S3Client
     sagemaker: SageMakerClient
     now: Callable[[], dt.datetime]
+    known: dict[str, str] | None = None  # what was looked up or written; a dict for many runs at once, None for one
 
     def plan(self, source: TriggerObject, trigger: Trigger, settings: Settings) -> Run:
         """A New run of a trigger under resolved settings; they are published, and the model group is there after."""
         if trigger.pipeline is PipelineKind.TRAINING and trigger.package_type != EVERY_TYPE:
-            settings = with_topic_model(settings, Registry(self.sagemaker), self.layout)
+            settings = self._with_topics(settings)
         moment = stamp(self.now())
         return Run(
             run_id=source.run_id,
@@ -60,6 +61,7 @@ class Planner:
             parameters=json.dumps(self._parameters(source.run_id, trigger, settings)),
             policy=settings.launching.to_json(),
             queue=f"new/{SCHEDULED}",
+            shape=settings.steps.shape if trigger.pipeline is PipelineKind.TRAINING else "",
         )
 
     def read(self, source: TriggerObject) -> bytes:
@@ -77,7 +79,10 @@ class Planner:
     def publish(self, settings: Settings) -> str:
         """Write resolved settings where the jobs read them; the key is their digest, so equal settings share a file."""
         prefix = config_prefix(settings.digest)
-        self.s3.put_object(Bucket=self.layout.data_bucket, Key=prefix + SETTINGS_NAME, Body=settings.to_json().encode())
+        if self.known is None or prefix not in self.known:
+            key, body = prefix + SETTINGS_NAME, settings.to_json().encode()
+            self.s3.put_object(Bucket=self.layout.data_bucket, Key=key, Body=body)
+            self._remember(prefix, prefix)
         return f"s3://{self.layout.data_bucket}/{prefix}"
 
     def _parameters(self, run_id: str, trigger: Trigger, settings: Settings) -> dict[str, str]:
@@ -91,11 +96,27 @@ class Planner:
         if trigger.pipeline is PipelineKind.INFERENCE:
             return {**parameters, "Mode": trigger.mode}
         group = self.layout.model_group(trigger.package_type or TOPIC_MODELS)
-        Registry(self.sagemaker).ensure_group(group)
+        if self.known is None or group not in self.known:
+            Registry(self.sagemaker).ensure_group(group)
+            self._remember(group, group)
         parameters["ModelPackageGroupName"] = group
         if trigger.pipeline is PipelineKind.TOPICS:
             return {**parameters, **topic_parameters(settings.topics)}
         return {**parameters, "PackageType": trigger.package_type or ""}
+
+    def _with_topics(self, settings: Settings) -> Settings:
+        """`settings` that name the topic model to use; looked up once for many runs."""
+        if why_off(settings) or settings.topics.model:
+            return settings
+        if self.known is not None and TOPIC_MODELS in self.known:
+            return replace(settings, topics=replace(settings.topics, model=self.known[TOPIC_MODELS]))
+        found = with_topic_model(settings, Registry(self.sagemaker), self.layout)
+        self._remember(TOPIC_MODELS, found.topics.model)
+        return found
+
+    def _remember(self, key: str, value: str) -> None:
+        if self.known is not None:
+            self.known[key] = value
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,10 +53,14 @@ class Metric(StrEnum):
     MODEL_MISSING = "ModelMissing"
     ROC_AUC = "RocAuc"
     FEATURE_DRIFT = "FeatureDrift"
+    LABEL_SHIFT = "LabelShift"
+    ROWS_OUT_OF_RANGE = "RowsOutOfRange"
+    LOAD_MISMATCH = "LoadMismatch"
     TRIGGER_QUARANTINED = "TriggerQuarantined"
     DROP_FAILED = "DropFailed"
     ROWS_LOADED = "RowsLoaded"
     HOURS_SINCE_SUCCESS = "HoursSinceLastSuccess"
+    LAUNCH_WAIT = "LaunchWaitSeconds"
 
 
 def checked_name(name: str) -> str:
@@ -139,9 +143,9 @@ class Layout:
         """Redshift Serverless workgroup, unless the settings name another."""
         return f"{PROJECT}-{self.stage}"
 
-    def pipeline(self, kind: PipelineKind) -> str:
-        """Name of a pipeline."""
-        return self.named(kind.value)
+    def pipeline(self, kind: PipelineKind, shape: str = "") -> str:
+        """Name of a pipeline; one of another `shape` than the published one is a pipeline of its own."""
+        return self.named(f"{kind.value}-{shape}" if shape else kind.value)
 
     def function(self, name: str) -> str:
         """Name of a Lambda function, e.g. `start-pipeline`."""

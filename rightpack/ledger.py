@@ -79,7 +79,8 @@ class Run:
 
     `tries` are refused starts, `retries` of its execution, `relaunches` on another instance type. `parameters` and
     `policy` are JSON texts: the pipeline parameters, and `rightpack.settings.Launching`. `jobs` is a JSON list of what
-    its steps ran and how long.
+    its steps ran and how long. `troubles` are the causes of everything that was tried again, in order.
+    `shape` tells its pipeline from the published one of that kind.
     """
 
     run_id: str
@@ -106,6 +107,7 @@ class Run:
     tries: int = 0
     retries: int = 0
     relaunches: int = 0
+    troubles: str = ""
     trouble_at: str = ""
     next_try_at: str = ""
     launched_at: str = ""
@@ -116,6 +118,7 @@ class Run:
     instance_seconds: float = 0.0
     jobs: str = ""
     report: str = ""
+    shape: str = ""
 
     @property
     def open(self) -> bool:
@@ -172,9 +175,13 @@ class Ledger:
         found = list(self._query("by-execution", "execution_arn", execution_arn))
         return found[0] if found else None
 
-    def recent(self, pipeline: str, limit: int = 100, *, since: str = "") -> list[Run]:
-        """Newest runs of a pipeline first, those created from `since` on."""
-        return list(self._query("by-pipeline", "pipeline", pipeline, limit=limit, since=since))
+    def recent(self, pipeline: str, limit: int = 100) -> list[Run]:
+        """Newest runs of a pipeline first."""
+        return list(self._query("by-pipeline", "pipeline", pipeline, limit=limit))
+
+    def history(self, pipeline: str, *, since: str = "") -> Iterator[Run]:
+        """All runs of a pipeline, newest first, read as far as they are looked at."""
+        return self._query("by-pipeline", "pipeline", pipeline, since=since)
 
     def queued(self, queue: str, limit: int = 0) -> list[Run]:
         """What is to be done for whom, oldest first; the index may lag, so a write may find that it is done."""
@@ -228,13 +235,23 @@ class Ledger:
         """Back to New, for an execution of its own: on the next instance type, or on purpose (`anew`)."""
         changes: dict[str, object] = {
             "relaunches": run.relaunches + 1, "execution_arn": "", "retries": 0, "queue": run.waiting,
-            "next_try_at": "", "reason": reason[:MOST_REASON], "cause": cause,
+            "next_try_at": "", "reason": reason[:MOST_REASON], "cause": cause, "troubles": _with(run.troubles, cause),
         }  # fmt: skip
         if anew:
             changes |= {**_FORGET, **_UNTOLD}
         states = (RunState.FAILED, RunState.STOPPED) if anew else RUNNING
         where = {"relaunches": run.relaunches}
         return self._enter(run.run_id, RunState.NEW, changes, now=now, states=states, where=where)
+
+    def reopened(self, run: Run, *, now: dt.datetime) -> bool:
+        """Failed or Stopped → InProgress on purpose: its execution is to be retried now; `retried` follows."""
+        changes = {**_FORGET, **_UNTOLD, "queue": RETRY, "retries": run.retries + 1, "next_try_at": stamp(now)}
+        states, where = (RunState.FAILED, RunState.STOPPED), {"retries": run.retries}
+        return self._enter(run.run_id, RunState.IN_PROGRESS, changes, now=now, states=states, where=where)
+
+    def asked_to_stop(self, run: Run, *, who: str, why: str, now: dt.datetime) -> bool:
+        """Keep who stops a running run, and why, until its execution has stopped."""
+        return self._enter(run.run_id, run.state, {"who": who, "reason": why}, now=now, states=(run.state,))
 
     def mark(self, run: Run, telling: Telling, expected: Iterable[Telling], *, now: dt.datetime) -> bool:
         """Move the notice of an outcome on; True for the one caller who did. Once it is sent nothing is left to do."""
@@ -252,6 +269,7 @@ class Ledger:
         changes = {
             **counted, "queue": RETRY, "reason": reason[:MOST_REASON], "cause": cause,
             "next_try_at": stamp(until), "trouble_at": run.trouble_at or stamp(now),
+            "troubles": _with(run.troubles, cause),
         }  # fmt: skip
         where = {**{key: value - 1 for key, value in counted.items()}, "queue": run.queue}
         state = RunState.NEW if run.state is RunState.NEW else RunState.IN_PROGRESS
@@ -325,6 +343,10 @@ class _Write:
             "ExpressionAttributeNames": {f"#{key}": key for key in {*self.changes, *self.where, "state"}},
             "ExpressionAttributeValues": values,
         }
+
+
+def _with(troubles: str, cause: str) -> str:
+    return ",".join(part for part in (troubles, cause) if part)
 
 
 def stamp(moment: dt.datetime) -> str:

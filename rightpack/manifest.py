@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -38,19 +39,27 @@ def parse_files(text: str, source: str) -> list[FileEntry]:
     try:
         entries = json.loads(text)["entries"]
         files = [_entry(e) for e in entries]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ManifestError(f"{source} is not a manifest with url and meta.content_length: {error!r}") from error
-    names = [f.name for f in files]
-    doubled = sorted({n for n in names if names.count(n) > 1})
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        what = str(error) if isinstance(error, RecursionError) else repr(error)
+        raise ManifestError(f"{source} is not a manifest with url and meta.content_length: {what}.") from error
+    doubled = sorted(name for name, count in Counter(f.name for f in files).items() if count > 1)
     if doubled:
         raise ManifestError(f"{source} lists {doubled[0]} twice; it would be loaded twice.")
     return files
 
 
 def _entry(raw: Mapping[str, Any]) -> FileEntry:
-    meta = raw["meta"]
+    meta, url = raw["meta"], raw["url"]
+    if not isinstance(url, str):
+        raise TypeError(f"url is {url!r}")
     count = meta.get("record_count")
-    return FileEntry(str(raw["url"]), int(meta["content_length"]), None if count is None else int(count))
+    return FileEntry(url, _size(meta["content_length"]), None if count is None else _size(count))
+
+
+def _size(value: object) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError(f"{value!r} is no number of bytes or rows")
+    return value
 
 
 def write_files(files: Iterable[FileEntry]) -> str:

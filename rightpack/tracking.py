@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from rightpack.causes import Cause, Diagnosis
-from rightpack.ledger import RETRY, Ledger, Run, RunState
+from rightpack.ledger import RETRY, Ledger, Run, RunState, Telling
 from rightpack.notices import HELD_STEP, Outbox
 from rightpack.run_jobs import RunJobs
 from rightpack.settings import Launching
@@ -68,6 +68,8 @@ class Tracker:
     def _move(self, run: Run, execution: Mapping[str, Any]) -> None:
         status = execution["PipelineExecutionStatus"]
         state = STATES.get(status)
+        if state in (RunState.FAILED, RunState.STOPPED) and run.queue == RETRY:
+            return  # that end is known, and what follows is planned
         if state is None:
             self.ledger.in_progress(run.run_id, now=self.now())
         elif state is RunState.FAILED:
@@ -77,8 +79,6 @@ class Tracker:
 
     def _failed(self, run: Run, why: Diagnosis) -> None:
         """Go on by itself where that can help: on other machines, or later; else the run has failed."""
-        if run.queue == RETRY:
-            return
         if why.cause is Cause.CAPACITY or why.never:
             policy = Launching.from_json(run.policy)
             if run.parameters and run.relaunches < policy.fallbacks:
@@ -128,9 +128,10 @@ class Tracker:
 
     def _told(self, run_id: str) -> Run:
         run = self.ledger.get(run_id)
-        if run.notice == "due":
-            self.outbox.tell(run)
-        return replace(run, notice=self.ledger.get(run_id).notice) if run.notice else run
+        if run.notice != Telling.DUE:
+            return run
+        self.outbox.tell(run)
+        return self.ledger.get(run_id)
 
 
 def _status(execution: Mapping[str, Any]) -> str:

@@ -15,9 +15,8 @@ from rightpack.layout import NAME_PATTERN, TRIGGER_NAME, PipelineKind, split_uri
 VERSION: Final = 1
 MAX_BYTES: Final = 64 * 1024
 MAX_DEPTH: Final = 20
-KEY: Final = re.compile(r"[A-Za-z0-9!_.*'()/=+@:,-]+")  # what S3 calls safe, and what COPY takes without quotes
-DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_TEXTS: Final = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+DATE: Final = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
 MODES: Final = {
     PipelineKind.TRAINING: ("weekly",),
     PipelineKind.INFERENCE: ("daily", "monthly"),
@@ -122,7 +121,7 @@ def _load(body: bytes) -> dict[str, Any]:
     except UnicodeEncodeError as error:
         raise TriggerError(f"The trigger file holds half a character ({error.reason}); write it as UTF-8.") from error
     except (UnicodeDecodeError, ValueError, RecursionError) as error:
-        raise TriggerError(f"The trigger file is not JSON: {error}") from error
+        raise TriggerError(f"The trigger file is not JSON: {error}.") from error
     raw = _mapping(raw, "the trigger file")
     unknown = sorted(set(raw) - KEYS)
     if unknown:
@@ -135,8 +134,14 @@ def _load(body: bytes) -> dict[str, Any]:
 def _check_depth(text: str) -> None:
     """Refuse brackets nested beyond what settings ever need, before anything recurses into them."""
     depth = deepest = 0
-    for character in _TEXTS.sub("", text):
-        if character in "[{":
+    quoted = escaped = False
+    for character in text:
+        if quoted:
+            quoted = escaped or character != '"'
+            escaped = character == "\\" and not escaped
+        elif character == '"':
+            quoted = True
+        elif character in "[{":
             depth += 1
             deepest = max(deepest, depth)
         elif character in "]}":
@@ -180,12 +185,13 @@ def _choice(raw: dict[str, Any], key: str, choices: tuple[str, ...]) -> str:
 
 def _date(raw: dict[str, Any]) -> dt.date:
     value = _text(raw, "business_date")
+    written = DATE.fullmatch(value)
+    if not written:
+        raise TriggerError(f"Key 'business_date' is {value!r}; it must be a date like 2026-11-20.")
     try:
-        if not DATE.fullmatch(value):
-            raise ValueError(value)
-        return dt.date.fromisoformat(value)
+        return dt.date(*(int(part) for part in written.groups()))
     except ValueError as error:
-        raise TriggerError(f"Key 'business_date' is {value!r}; it must be a date like 2026-11-20.") from error
+        raise TriggerError(f"Key 'business_date' is {value!r}, which is no day of the calendar.") from error
 
 
 def _package_type(raw: dict[str, Any], pipeline: PipelineKind) -> str | None:
@@ -217,5 +223,7 @@ def _check_location(name: str, uri: str, folder: str) -> None:
         _, key = split_uri(uri)
     except ValueError as error:
         raise TriggerError(f"{name!r}: {error}.") from error
-    if not uri.startswith(folder) or ".." in key.split("/") or not KEY.fullmatch(key):
+    if CONTROL.search(key):
+        raise TriggerError(f"{name!r} is {uri!r}; keys with control characters are not read.")
+    if not uri.startswith(folder) or ".." in key.split("/"):
         raise TriggerError(f"{name!r} is {uri!r}; a drop's files lie below its own trigger, in {folder!r}.")

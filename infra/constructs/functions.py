@@ -18,13 +18,16 @@ from infra.stages import UnloadSchedule
 from rightpack.drops import statement_prefix
 
 START_PIPELINE: Final = FunctionPlan("start-pipeline", "Starts a pipeline execution for every trigger file, once.")
-TRACK_RUNS: Final = FunctionPlan("track-runs", "Keeps the ledger true: from execution events, and by reconciling.")
+TRACK_RUNS: Final = FunctionPlan("track-runs", "Keeps the ledger true to executions, and fills the slots they leave.")
+RECONCILE: Final = FunctionPlan(
+    "reconcile", "Makes right what events have missed; starts what waits.", timeout_seconds=300
+)
 UNLOAD: Final = FunctionPlan("unload", "Unloads rows from the warehouse to a new drop.", timeout_seconds=120)
 DROP: Final = FunctionPlan("drop", "Writes the trigger file of a drop whose unload has finished.")
 EXPORT_MODEL: Final = FunctionPlan("export-model", "Exports the model that serves after every change of the registry.")
 CREATE_CANDIDATE: Final = FunctionPlan("create-candidate", "Makes the model of a candidate; a step of the training.")
 BATCH_SIZE: Final = 10
-RECONCILE_MINUTES: Final = 15
+RECONCILE_MINUTES: Final = 5
 
 
 class Functions(Construct):
@@ -36,6 +39,7 @@ class Functions(Construct):
         self._code = code
         self._start_pipeline = self._function(START_PIPELINE)
         self._track_runs = self._function(TRACK_RUNS)
+        self._reconcile = self._function(RECONCILE)
         self._unload = self._function(UNLOAD)
         self._drop = self._function(DROP)
         self._export_model = self._function(EXPORT_MODEL)
@@ -83,7 +87,7 @@ class Functions(Construct):
             event_pattern=events.EventPattern(
                 source=["aws.sagemaker"],
                 detail_type=["SageMaker Model Building Pipeline Execution Status Change"],
-                detail={"pipelineArn": self._arns.pipelines},
+                detail={"pipelineArn": [*self._arns.pipelines, {"prefix": self._arns.shaped_trainings}]},
             ),
         )
         self._call(rule, self._track_runs)
@@ -106,12 +110,12 @@ class Functions(Construct):
     def _on_reconcile(self) -> None:
         rule = events.Rule(
             self,
-            "Reconcile",
+            "ReconcileByClock",
             rule_name=self._arns.layout.named("reconcile"),
-            description="Status events are best effort: asks about every open run, and measures the age of success.",
+            description="Status events are best effort: asks about every open run, starts what waits, measures.",
             schedule=events.Schedule.rate(cdk.Duration.minutes(RECONCILE_MINUTES)),
         )
-        self._call(rule, self._track_runs, {"reconcile": True})
+        self._call(rule, self._reconcile, {"reconcile": True})
 
     def _on_unload_end(self, how: str, states: list[str], function: Function) -> None:
         layout = self._arns.layout

@@ -32,3 +32,11 @@ class NoticeTopic(sns.Topic):
                 )
             )
         sns.Subscription(self, "Team", topic=self, protocol=sns.SubscriptionProtocol.EMAIL, endpoint=email)
+
+    def tell_webhook(self, address: str) -> None:
+        """Send notices to an address as well, unless it is empty when the stack is deployed."""
+        given = cdk.CfnCondition(
+            self, "WebhookGiven", expression=cdk.Fn.condition_not(cdk.Fn.condition_equals(address, ""))
+        )
+        webhook = sns.CfnSubscription(self, "Webhook", topic_arn=self.topic_arn, protocol="https", endpoint=address)
+        webhook.cfn_options.condition = given

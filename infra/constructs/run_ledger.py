@@ -8,7 +8,11 @@ from constructs import Construct
 
 
 class RunLedger(dynamodb.Table):
-    """One item per run, found by run, by execution and by pipeline; kept when its stack is deleted."""
+    """One item per run; kept when its stack is deleted.
+
+    It is found by execution, by pipeline, by batch, and by what is to be done for it: `queue` is absent once nothing
+    is, so that index holds open work only.
+    """
 
     def __init__(self, scope: Construct, name_in_stack: str, *, name: str) -> None:
         super().__init__(
@@ -26,6 +30,10 @@ class RunLedger(dynamodb.Table):
         self.add_global_secondary_index(
             index_name="by-pipeline", partition_key=_text("pipeline"), sort_key=_text("created_at")
         )
+        for name in ("queue", "batch"):
+            self.add_global_secondary_index(
+                index_name=f"by-{name}", partition_key=_text(name), sort_key=_text("created_at")
+            )
 
 
 def _text(name: str) -> dynamodb.Attribute:

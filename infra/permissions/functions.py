@@ -8,7 +8,9 @@ from typing import Final
 import aws_cdk.aws_iam as iam
 
 from infra.arns import Arns
+from infra.permissions.reasons import JOB_KINDS
 from infra.permissions.statement import allow, put_metrics
+from rightpack.drop_failures import FAILED_NAME
 from rightpack.drops import REQUEST_NAME
 from rightpack.layout import TRIGGER_NAME
 
@@ -28,7 +30,8 @@ def start_pipeline(arns: Arns) -> Statements:
         allow("ReadTriggers", "s3:GetObject", "s3:GetObjectVersion", on=[arns.data(f"drops/*/{TRIGGER_NAME}")]),
         allow("WriteSettingsAndQuarantine", "s3:PutObject", on=[arns.data("config/*"), arns.data("quarantine/*")]),
         allow("ClaimRuns", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", on=[arns.ledger]),
-        allow("StartPipelines", "sagemaker:StartPipelineExecution", on=arns.pipelines),
+        allow("CountRuns", "dynamodb:Query", on=[f"{arns.ledger}/index/by-queue"]),
+        *start_runs(arns),
         allow(
             "EnsureModelGroups",
             "sagemaker:DescribeModelPackageGroup",
@@ -47,7 +50,7 @@ def start_pipeline(arns: Arns) -> Statements:
 
 
 def track_runs(arns: Arns) -> Statements:
-    """From an execution's status to the ledger."""
+    """From an execution's status to the ledger, to people, and to whoever waits for its slot."""
     return [
         allow("UpdateRuns", "dynamodb:GetItem", "dynamodb:UpdateItem", on=[arns.ledger]),
         allow("FindRuns", "dynamodb:Query", on=[f"{arns.ledger}/index/*"]),
@@ -57,14 +60,38 @@ def track_runs(arns: Arns) -> Statements:
             "sagemaker:ListPipelineExecutionSteps",
             on=arns.executions,
         ),
-        # What a processing job says of its failure stands in the job alone.
+        *start_runs(arns),
+        allow("RetryRuns", "sagemaker:RetryPipelineExecution", on=arns.executions),
+        # What a job says of its failure, and what it cost, stands in the job alone.
+        *(
+            allow(
+                f"Read{kind}Jobs",
+                f"sagemaker:Describe{kind}Job",
+                on=[arns.arn("sagemaker", f"{kind.lower()}-job/pipelines-*")],
+            )
+            for kind in JOB_KINDS
+        ),
         allow(
-            "ReadFailedJobs",
-            "sagemaker:DescribeProcessingJob",
-            on=[arns.arn("sagemaker", "processing-job/pipelines-*")],
+            "ReadJobLogs",
+            "logs:DescribeLogStreams",
+            "logs:GetLogEvents",
+            on=[arns.arn("logs", f"log-group:/aws/sagemaker/{kind}Jobs:*") for kind in JOB_KINDS],
         ),
         put_metrics(),
         notify(arns),
+    ]
+
+
+def reconcile(arns: Arns) -> Statements:
+    """What track-runs may, and look for executions that no event told of."""
+    return [*track_runs(arns), allow("FindExecutions", "sagemaker:ListPipelineExecutions", on=arns.pipelines)]
+
+
+def start_runs(arns: Arns) -> Statements:
+    """Allow starting executions, and stopping one whose run was cancelled while it started."""
+    return [
+        allow("StartPipelines", "sagemaker:StartPipelineExecution", on=[*arns.pipelines, f"{arns.shaped_trainings}*"]),
+        allow("StopCancelled", "sagemaker:StopPipelineExecution", on=arns.executions),
     ]
 
 
@@ -72,6 +99,7 @@ def unload(arns: Arns) -> Statements:
     """Start the UNLOAD of a drop, and tell people when one has failed."""
     return [
         allow("WriteRequests", "s3:PutObject", on=[arns.data(f"drops/*/{REQUEST_NAME}")]),
+        allow("TellFailuresOnce", "s3:GetObject", "s3:PutObject", on=[arns.data(f"drops/*/{FAILED_NAME}")]),
         *run_statements(arns),
         allow("AskWhyItFailed", "redshift-data:DescribeStatement", on=["*"]),
         put_metrics(),
@@ -147,6 +175,7 @@ def run_statements(arns: Arns) -> Statements:
 FUNCTIONS: Final[Mapping[str, Callable[[Arns], Statements]]] = {
     "start-pipeline": start_pipeline,
     "track-runs": track_runs,
+    "reconcile": reconcile,
     "unload": unload,
     "drop": drop,
     "export-model": export_model,

@@ -21,7 +21,13 @@ WILDCARD_REASONS: Final[Mapping[str, str]] = {
     "cloudwatch:PutMetricData": "Metrics have no ARN; the condition on the namespace limits the statement instead.",
     "ecr:GetAuthorizationToken": "A token belongs to the registry, not to a repository; pulling is limited to ours.",
     **dict.fromkeys(
-        ("logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"),
+        (
+            "logs:CreateLogGroup",
+            "logs:CreateLogStream",
+            "logs:DescribeLogStreams",
+            "logs:GetLogEvents",
+            "logs:PutLogEvents",
+        ),
         "SageMaker names the log groups of jobs, one per kind of job and the same for the whole account.",
     ),
     **dict.fromkeys(

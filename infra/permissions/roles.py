@@ -54,6 +54,7 @@ def job(arns: Arns) -> Statements:
     return [
         allow("ListBuckets", "s3:ListBucket", on=[arns.data(), arns.artefacts()]),
         allow("ReadDropsAndSettings", "s3:GetObject", on=[arns.data("drops/*"), arns.data("config/*")]),
+        allow("KeepRefusedRows", "s3:PutObject", on=[arns.data("quarantine/drops/*")]),
         allow(
             "ReadAndWriteResults",
             "s3:GetObject",

@@ -19,7 +19,7 @@ class PipelinesStack(StageStack):
         super().__init__(scope, stage, Stack.PIPELINES, description="pipelines")
         image = self.parameter(
             "Image",
-            default=stage.deployment.image,
+            default=stage.deployment.image or None,
             description="Image of every job and model: an ECR URI, best with a digest.",
             pattern=r"\S{1,255}",
         )

@@ -10,7 +10,15 @@ from constructs import Construct
 
 from infra.acknowledgements import OF_THE_STACK, acknowledge
 from infra.constructs.alarms import Alarms, every_watch
-from infra.constructs.functions import DROP, EXPORT_MODEL, START_PIPELINE, TRACK_RUNS, UNLOAD, Functions
+from infra.constructs.functions import (
+    DROP,
+    EXPORT_MODEL,
+    RECONCILE,
+    START_PIPELINE,
+    TRACK_RUNS,
+    UNLOAD,
+    Functions,
+)
 from infra.constructs.metrics import StageMetrics
 from infra.constructs.notice_topic import NoticeTopic
 from infra.constructs.overview import Overview
@@ -46,28 +54,40 @@ class PlatformStack(StageStack):
     ) -> None:
         layout = self.arns.layout
         topic = NoticeTopic(self, "Notices", name=layout.named("notices"), email=self._notice_email(stage))
+        topic.tell_webhook(self._notice_webhook())
         metrics = StageMetrics(layout)
         watches = every_watch(
             metrics,
             package_types=package_types,
+            schedules=stage.schedules,
             dead_letters=triggers.dead_letters,
-            functions=[plan.name for plan in (TRACK_RUNS, UNLOAD, DROP, EXPORT_MODEL)],
+            functions=[plan.name for plan in (TRACK_RUNS, RECONCILE, UNLOAD, DROP, EXPORT_MODEL)],
         )
-        watches.append(mappings.watch(metrics))
+        watches += mappings.watches(metrics)
         alarms = Alarms(self, "Alarms", prefix=layout.named(""), topic=topic, watches=watches)
         Overview(
             self,
             "Overview",
             layout=layout,
             package_types=package_types,
+            schedules=stage.schedules,
             alarms=alarms.all,
+            lights=alarms.combine(package_types),
             queues=[triggers.queue, triggers.dead_letters, mappings.queue, mappings.dead_letters],
         )
 
     def _notice_email(self, stage: Stage) -> str:
         return self.parameter(
             "NoticeEmail",
-            default=stage.deployment.notice_email,
+            default=stage.deployment.notice_email or None,
             description="Who is told about failures, rejected models and alarms.",
             pattern=r"[^@\s]+@[^@\s]+",
+        )
+
+    def _notice_webhook(self) -> str:
+        return self.parameter(
+            "NoticeWebhook",
+            default="",
+            description="An https:// address that confirms subscriptions, e.g. of a chat; empty for none.",
+            pattern=r"(https://\S+)?",
         )

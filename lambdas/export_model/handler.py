@@ -8,13 +8,15 @@ from typing import Any
 from lambdas import environment
 from rightpack.export import Exporter
 from rightpack.registry import Registry
+from rightpack.settings import Settings
 
 
 @cache
 def exporter() -> Exporter:
     """The exporter of this environment."""
-    client = environment.client
-    return Exporter(environment.layout(), Registry(client("sagemaker")), client("s3"), client("ssm"))
+    client, layout = environment.client, environment.layout()
+    online = Settings.load(layout.stage).online
+    return Exporter(layout, Registry(client("sagemaker")), client("s3"), client("ssm"), online)
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:

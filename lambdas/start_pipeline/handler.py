@@ -1,33 +1,13 @@
-"""SQS → start a pipeline for each trigger file that S3 announces."""
+"""SQS → start a pipeline for each trigger file that S3 announces, or queue its run."""
 
 from __future__ import annotations
 
 import json
-from functools import cache
 from typing import Any
 
-from lambdas import environment
+from lambdas.assembly import launcher
 from rightpack.errors import RightpackError
-from rightpack.launch import Launcher
-from rightpack.ledger import Ledger
-from rightpack.metrics import Metrics
-from rightpack.notices import Notices
 from rightpack.trigger import TriggerObject
-
-
-@cache
-def launcher() -> Launcher:
-    """The launcher of this environment."""
-    layout, client = environment.layout(), environment.client
-    return Launcher(
-        layout=layout,
-        s3=client("s3"),
-        sagemaker=client("sagemaker"),
-        ledger=Ledger(client("dynamodb"), layout.ledger_table),
-        metrics=Metrics(client("cloudwatch"), layout.stage),
-        notices=Notices(client("sns"), layout.topic_arn),
-        now=environment.now,
-    )
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:

@@ -21,7 +21,9 @@ from typing import Any
 
 from local_cloud.account import ACCOUNT, REGION
 from local_cloud.children import Children
+from local_cloud.clock import Clock
 from local_cloud.faults.processes import ProcessFaults
+from local_cloud.lambdas import moved_clock
 from local_cloud.lambdas.runtime_api import Invocation, Reply, RuntimeApi
 
 _INIT_SECONDS = 60.0  # AWS allows 10; a cold laptop needs longer and a limit on imports is tested elsewhere
@@ -41,10 +43,11 @@ class Function:
     variables: tuple[tuple[str, str], ...]
     code_sha: str
     log_group: str
+    ahead: int = 0  # seconds by which its clock differs from the machine's
 
     @classmethod
-    def of(cls, record: Any) -> Function:
-        """Read moto's record of a function."""
+    def of(cls, record: Any, *, ahead: float = 0.0) -> Function:
+        """Read moto's record of a function, to run it with a clock that is ahead."""
         return cls(
             name=record.function_name,
             arn=record.function_arn,
@@ -55,6 +58,7 @@ class Function:
             variables=tuple(sorted((name, str(value)) for name, value in record.environment_vars.items())),
             code_sha=record.code_sha_256,
             log_group=record.logs_group_name,
+            ahead=round(ahead),
         )
 
 
@@ -79,6 +83,7 @@ class Machine:
     children: Children
     credentials: Callable[[str, str], dict[str, str]]
     faults: ProcessFaults = field(default_factory=ProcessFaults)
+    clock: Clock = field(default_factory=Clock)
 
 
 class Environment:
@@ -94,7 +99,7 @@ class Environment:
         variables = _variables(function, folder, machine)
         with self._log_path.open("wb") as log:
             self._process = machine.children.spawn(
-                [sys.executable, "-S", "-m", "awslambdaric", function.handler],
+                [sys.executable, "-S", *_program(function), function.handler],
                 cwd=folder,
                 env=variables | {"AWS_LAMBDA_LOG_STREAM_NAME": self.stream} | self._where(),
                 stdin=subprocess.DEVNULL,
@@ -109,9 +114,9 @@ class Environment:
         """Whether it can take another event."""
         return self._process.poll() is None
 
-    def invoke(self, payload: bytes) -> Result:
+    def invoke(self, payload: bytes, request_id: str) -> Result:
         """Run one event to its end, its timeout or the death of the process."""
-        request_id, started = str(uuid.uuid4()), time.monotonic()
+        started = time.monotonic()
         reply = self._reply(request_id, payload)
         if reply.died:
             self.close()
@@ -173,6 +178,10 @@ def _unpack(function: Function, code: bytes, root: Path) -> Path:
     return folder
 
 
+def _program(function: Function) -> tuple[str, ...]:
+    return ("-m", "awslambdaric") if not function.ahead else (str(Path(moved_clock.__file__)),)
+
+
 def _variables(function: Function, folder: Path, machine: Machine) -> dict[str, str]:
     return {
         "PATH": os.environ.get("PATH", os.defpath),
@@ -192,6 +201,7 @@ def _variables(function: Function, folder: Path, machine: Machine) -> dict[str, 
         "AWS_DEFAULT_REGION": REGION,
         "AWS_ENDPOINT_URL": machine.url,
         "AWS_EC2_METADATA_DISABLED": "true",
+        "LOCAL_CLOUD_SECONDS_AHEAD": str(function.ahead),
         **machine.credentials(function.role, function.name),
         **dict(function.variables),
     }

@@ -8,6 +8,7 @@ import logging
 import re
 import threading
 import time
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -43,6 +44,7 @@ class Functions:
         self._retry_seconds = retry_seconds
         self._idle: dict[str, list[Environment]] = {}
         self._lock, self._stopping = threading.Lock(), threading.Event()
+        self._quiet, self._running = threading.Condition(), 0  # asynchronous events under way
 
     def stop(self) -> None:
         """End all environments; running invocations fail."""
@@ -53,8 +55,8 @@ class Functions:
         for environment in idle:
             environment.close()
 
-    def invoke(self, name: str, payload: bytes) -> Result:
-        """Run a function by name or ARN and wait for it.
+    def invoke(self, name: str, payload: bytes, request_id: str = "") -> Result:
+        """Run a function by name or ARN and wait for it; `request_id` is that of the attempt that is repeated.
 
         Raises:
             AwsError: ResourceNotFoundException.
@@ -62,7 +64,7 @@ class Functions:
         record = find(name)
         environment = self._take(record)
         try:
-            result = environment.invoke(payload)
+            result = environment.invoke(payload, request_id or str(uuid.uuid4()))
         finally:
             self._give_back(environment)
         self._trace(environment, result)
@@ -71,10 +73,17 @@ class Functions:
     def invoke_async(self, name: str, payload: bytes) -> None:
         """Start a function; a failing event is repeated twice, then sent to the function's failure destination."""
         record = find(name)
+        with self._quiet:
+            self._running += 1
         worker = threading.Thread(
             target=self._run_async, args=(record.function_arn, payload), name=f"async-{name}", daemon=True
         )
         worker.start()
+
+    def drain(self, timeout: float = 60.0) -> bool:
+        """Wait until every asynchronous event has been dealt with; answers whether that came about in time."""
+        with self._quiet:
+            return self._quiet.wait_for(lambda: not self._running, timeout)
 
     def route(self, call: Call, request: Inbound) -> Answer | None:
         """Answer Invoke requests of the REST API."""
@@ -93,7 +102,7 @@ class Functions:
         return _invoked(self.invoke(name, payload), tail=request.header("X-Amz-Log-Type") == "Tail")
 
     def _take(self, record: Any) -> Environment:
-        function = Function.of(record)
+        function = Function.of(record, ahead=self._machine.clock.ahead)
         if self._stopping.is_set():
             raise AwsError("ServiceException", f"The local cloud is stopping; {function.name} is not run.", 503)
         with self._lock:
@@ -134,13 +143,18 @@ class Functions:
             self._repeat(arn, payload)
         except AwsError as error:  # the function was deleted meanwhile
             LOG.warning("an asynchronous event of %s is lost: %s", arn, error)
+        finally:
+            with self._quiet:
+                self._running -= 1
+                self._quiet.notify_all()
 
     def _repeat(self, arn: str, payload: bytes) -> None:
         config = _async_config(arn)
         attempts = 1 + int(config.get("MaximumRetryAttempts", _RETRIES))
         pauses = [*self._retry_seconds, *[0.0] * attempts]
+        request_id = str(uuid.uuid4())  # the same for every attempt, as in AWS: functions recognise a repetition by it
         for attempt in range(1, attempts + 1):
-            result = self.invoke(arn, payload)
+            result = self.invoke(arn, payload, request_id)
             if not result.failed:
                 return
             if attempt < attempts and self._stopping.wait(pauses[attempt - 1]):

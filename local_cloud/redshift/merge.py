@@ -55,22 +55,38 @@ def _check_clauses(tree: exp.Merge) -> None:
 
 def _check_duplicates(work: Work, tree: exp.Merge) -> None:
     """Refuse a source of which several rows match one row of the target."""
+    if not _doubled_keys(work, tree):
+        return
     target, source = tree.this.copy(), tree.args["using"].copy()
     address = exp.column("rowid", table=target.name, db=target.db or None)
-    matches = (
-        exp.select(exp.alias_(exp.Literal.number(1), "one"))
-        .from_(target)
-        .join(source, on=tree.args["on"].copy())
-        .group_by(address)
-        .having("count(*) > 1")
-        .limit(1)
-    )
-    if work.run(render(matches, "", work.scope)):
+    matches = _one().from_(target).join(source, on=tree.args["on"].copy()).group_by(address)
+    if _exists(work, matches):
         raise SqlError("Found multiple matches to update the same tuple.", SqlState.CARDINALITY)
 
 
+def _doubled_keys(work: Work, tree: exp.Merge) -> bool:
+    """Whether rows of the source are alike in what is compared; without any, the target need not be read."""
+    source = tree.args["using"]
+    sides = [side for equal in tree.args["on"].find_all(exp.EQ) for side in (equal.left, equal.right)]
+    keys = [
+        side.copy()
+        for side in sides
+        if {column.table for column in side.find_all(exp.Column)} == {source.alias_or_name}
+    ]
+    return not keys or _exists(work, _one().from_(source.copy()).group_by(*keys))
+
+
+def _one() -> exp.Select:
+    return exp.select(exp.alias_(exp.Literal.number(1), "one"))
+
+
+def _exists(work: Work, groups: exp.Select) -> bool:
+    """Whether any of the groups has more than one row."""
+    return bool(work.run(render(groups.having("count(*) > 1").limit(1), "", work.scope)))
+
+
 def check_merge(work: Work, tree: exp.Merge) -> None:
-    """Raise SqlError for a MERGE that Redshift would refuse; reads the two tables once."""
+    """Raise SqlError for a MERGE that Redshift would refuse; reads the target only where the source has doubles."""
     _check_source(work, tree)
     _check_condition(tree.args["on"])
     _check_clauses(tree)

@@ -17,6 +17,7 @@ from local_cloud.sagemaker.errors import JobFailedError, JobStoppedError
 from local_cloud.sagemaker.job import Job
 from local_cloud.sagemaker.mounts import mounting
 from local_cloud.sagemaker.options import Options
+from local_cloud.sagemaker.warm.image import warm_image
 from local_cloud.sagemaker.workspace import Workspace
 from local_cloud.wire import Call
 
@@ -43,9 +44,12 @@ class Launcher:
         self._host = host
         self._options = options
         self._mounting = mounting(options.bind_mounts)
+        self._warm = warm_image(options.image_path) if options.warm else None
 
     def start(self, job: Job, workspace: Workspace, argv: Sequence[str], env: Mapping[str, str]) -> Container:
         """Start a command for a job; `env` is the job's own environment and wins over that of the image."""
+        if self._warm:
+            self._warm.start()
         whole = {**self._image_environment(workspace), **env}
         _check_there(argv[0], workspace, whole["PATH"])
         invocation = self._mounting.wrap(workspace.ml, argv, whole)
@@ -125,7 +129,7 @@ class Launcher:
         }
 
     def _programs(self) -> list[str]:
-        first = self._options.image_bin
+        first = self._options.image_bin or (self._warm and self._warm.bin)
         return [*([str(first)] if first else []), str(Path(sys.executable).parent)]
 
 

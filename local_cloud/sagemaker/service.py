@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 
 from local_cloud.host import Host
@@ -29,6 +31,12 @@ from local_cloud.sagemaker.transform import TransformRunner
 from local_cloud.sagemaker.tuning.tunings import Tunings
 from local_cloud.sagemaker.validation import check, without_nulls
 from local_cloud.wire import Call, Json, Operation
+
+_RESOURCES = {f"{kind}Job": kind.resource for kind in JobKind} | {
+    "Model": "model",
+    "HyperParameterTuningJob": "hyper-parameter-tuning-job",
+}
+_TAGGED = re.compile(rf"Create(?P<kind>{'|'.join(_RESOURCES)})")
 
 
 class SageMaker:
@@ -151,6 +159,15 @@ class SageMaker:
     def _transform_role(self, request: Json) -> str:
         return self._models.served(request["ModelName"]).owner
 
+    def _permit(self, call: Call, request: Json) -> None:
+        """Ask whether a pipeline's role may: it also tags what it creates, as every execution does in AWS."""
+        self._host.permit(call, request)
+        created = _TAGGED.fullmatch(call.action)
+        if created:
+            name = request[f"{created['kind']}Name"]
+            arn = f"arn:aws:sagemaker:{call.region}:{call.account}:{_RESOURCES[created['kind']]}/{name}"
+            self._host.permit(replace(call, action="AddTags"), {"ResourceArn": arn})
+
     # --- calls ------------------------------------------------------------------------------------------------------
 
     def _checked_operations(self) -> dict[str, Operation]:
@@ -172,7 +189,7 @@ class SageMaker:
         """Call the service as a pipeline does, as the principal of its role."""
         call = Call(self.signing_name, action, self._host.account, self._host.region, principal)
         self._options.faults.internal_call(call, json.dumps(request, default=str))
-        self._host.permit(call, request)
+        self._permit(call, request)
         return self._operations[action](call, request)
 
 

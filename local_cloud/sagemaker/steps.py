@@ -18,8 +18,8 @@ from local_cloud.sagemaker.execution import Execution, StepRun
 from local_cloud.sagemaker.groups import Groups
 from local_cloud.sagemaker.job import JobKind
 from local_cloud.sagemaker.jobs import Jobs
-from local_cloud.sagemaker.names import job_name
 from local_cloud.sagemaker.launcher import SERVICE
+from local_cloud.sagemaker.names import job_name
 from local_cloud.sagemaker.options import Options
 from local_cloud.sagemaker.outputs import listed, mismatch, typed
 from local_cloud.sagemaker.parameters import as_text
@@ -146,6 +146,7 @@ class StepRunner:
         job = self._jobs.get(kind, name)
         execution.follow(job)
         job.done.wait()
+        self._permit(execution.started.role, "sagemaker", f"Describe{kind}Job", {kind.field("Name"): name})
         answer = job.describe()
         if job.status == "Completed":
             return answer

@@ -30,7 +30,7 @@ _STRATEGIES = {"MULTI_RECORD": "MultiRecord", "SINGLE_RECORD": "SingleRecord"}
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
-    """What a transform needs of a model; `role` is that of its container (empty when isolated), `owner` fetches for it."""
+    """What a transform needs of a model; `role` is its container's (empty when isolated), `owner` fetches for it."""
 
     data_url: str | None
     command: tuple[str, ...]

@@ -34,28 +34,31 @@ def shapley(
 ) -> FloatArray:
     """Contributions of groups of columns: [rows, groups + 1]; the last column is the mean score of the background.
 
-    `groups` must hold every column that `score` looks at; background rows are drawn evenly, again where they run out.
+    A `score` of several values per row, [rows, values], has contributions to each: [rows, groups + 1, values]. `groups`
+    must hold every column that `score` looks at; background rows are drawn evenly, again where they run out.
     """
     generator = np.random.default_rng(sampling.seed)
-    found = np.zeros((len(rows), len(groups) + 1))
+    found: list[FloatArray] = []
     order_of_background = generator.permutation(len(background))
     for pair in range(sampling.pairs):
         start = background[order_of_background[pair % len(background)]]
         order = generator.permutation(len(groups))
-        for turn in (order, order[::-1]):
-            _exchange(score, rows, start, groups=groups, order=turn.tolist(), into=found)
-    return found / (2 * sampling.pairs)
+        found += [_exchange(score, rows, start, groups=groups, order=turn.tolist()) for turn in (order, order[::-1])]
+    total: FloatArray = np.sum(found, axis=0)
+    return total / len(found)
 
 
 def _exchange(
-    score: Score, rows: Matrix, start: Matrix, *, groups: Sequence[Sequence[int]], order: list[int], into: FloatArray
-) -> None:
-    """Add what the score gains at each group's turn, and the score that it starts from."""
+    score: Score, rows: Matrix, start: Matrix, *, groups: Sequence[Sequence[int]], order: list[int]
+) -> FloatArray:
+    """What the score gains at each group's turn, and the score that it starts from."""
     mixed = np.tile(start, (len(rows), 1))
     before = score(mixed)
-    into[:, -1] += before
+    gains = np.zeros((len(rows), len(groups) + 1, *before.shape[1:]))
+    gains[:, -1] = before
     for group in order:
         mixed[:, groups[group]] = rows[:, groups[group]]
         after = score(mixed)
-        into[:, group] += after - before
+        gains[:, group] = after - before
         before = after
+    return gains

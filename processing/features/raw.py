@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import zlib
-from typing import Final
+from collections.abc import Callable, Hashable
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,7 @@ from processing.features.expressions import Expression, FloatArray
 from rightpack.errors import SettingsError
 
 Matrix = npt.NDArray[np.float32]
+T = TypeVar("T")
 BLOCK: Final = 100_000  # rows of text that are counted at once
 SEPARATORS: Final = r"[^\p{L}\p{N}]+"
 
@@ -28,6 +30,7 @@ class RawColumns:
         self._derived: dict[str, FloatArray] = {}
         self._texts: dict[tuple[str, int], Matrix] = {}
         self._categories: dict[str, pa.Array] = {}
+        self._made: dict[Hashable, Any] = {}
 
     @property
     def rows(self) -> int:
@@ -62,6 +65,13 @@ class RawColumns:
             counts = [token_counts(values.slice(start, BLOCK), buckets) for start in range(0, self.rows, BLOCK)]
             self._texts[name, buckets] = np.concatenate(counts) if counts else np.zeros((0, buckets), np.float32)
         return self._texts[name, buckets]
+
+    def made(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What `make` makes of these columns; under one key it is made once."""
+        if key not in self._made:
+            self._made[key] = make()
+        found: T = self._made[key]
+        return found
 
     def plain_text(self, name: str) -> pa.Array:
         """A text column as it is."""

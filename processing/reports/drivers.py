@@ -28,8 +28,19 @@ def drivers(explanation: Mapping[str, Any] | None) -> dict[str, Any] | None:
         "left_out": len(explanation["features"]) - len(shown),
         "rows": explanation["rows"],
         "method": METHODS[explanation["method"]],
+        "chance": explanation.get("chance", "suitable with"),
+        "score": explanation.get("score", "score"),
+        "topics": _topics(explanation.get("topics", "")),
         "examples": [_group(name, explanation["examples"][name]) for name in TITLES],
     }
+
+
+def _topics(seen: str) -> str:
+    """Where topics of texts come from, or why there are none; nothing where the model's card does not say."""
+    if not seen:
+        return ""
+    none, _, why = seen.partition("none: ")
+    return f"Topics of texts (topic_…) are those of {none}." if none else f"It sees no topics of texts: {why}."
 
 
 def _chart(features: Sequence[Mapping[str, Any]]) -> Markup:

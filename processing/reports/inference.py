@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from processing.reports.decisions import frontier_chart, mix_chart
 from processing.reports.page import render
+from processing.reports.quarantine import quarantine_lines
 from processing.reports.svg import bars
 
 
@@ -70,6 +71,7 @@ def _what_to_do(summary: Mapping[str, Any]) -> list[str]:
         )
     if summary["doubled"]:
         lines.append(f"{summary['doubled']:,} rows of products that came before in the drop were ignored.")
+    lines += quarantine_lines(summary.get("quarantine"))
     if not policy["budget_met"]:
         lines.append(f"No choice of types keeps damage within the budget of {policy['damage_budget']:.3%}; raise it.")
     return lines or ["Nothing needs to be done."]

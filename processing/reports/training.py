@@ -10,6 +10,7 @@ from markupsafe import Markup
 from processing.reports.checks import check_row, metric_rows, shift_rows, slice_rows
 from processing.reports.drivers import drivers
 from processing.reports.page import render
+from processing.reports.quarantine import quarantine_lines
 from processing.reports.svg import Axis, Line, Point, bars, chart
 from processing.reports.wording import Target, kind_of, long_date, metric_of, proof, reason, target_of
 from rightpack.gate import HOLD, Outcome
@@ -43,6 +44,7 @@ def training_page(evaluation: Mapping[str, Any], curves: Curves, explanation: Ma
         proofs=[proof(check) for check in failed],
         consequence=_consequence(evaluation),
         what_to_do=_what_to_do(evaluation, failed),
+        quarantine=quarantine_lines(evaluation.get("quarantine")),
         hands=[{**hand, "date": long_date(hand["at"])} for hand in evaluation.get("hands", ())],
         checks=[check_row(check) for check in [*failed, *(c for c in checks if c["passed"])]],
         metrics=metric_rows(evaluation),

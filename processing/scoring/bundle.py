@@ -30,6 +30,11 @@ class Scores(Protocol):
         """What the model is."""
         ...
 
+    @property
+    def raw_columns(self) -> tuple[str, ...]:
+        """Names of the raw columns that it looks at."""
+        ...
+
     def columns(self, raw: RawColumns) -> dict[str, FloatArray]:
         """Its score columns by name; ContractError where a raw column is missing."""
         ...
@@ -43,6 +48,11 @@ class Scorer:
     encoder: Encoder
     model: Architecture
     calibration: Calibration
+
+    @property
+    def raw_columns(self) -> tuple[str, ...]:
+        """Names of the raw columns that it looks at."""
+        return self.encoder.raw
 
     def score(self, raw: RawColumns) -> FloatArray:
         """Calibrated P(suitable) per row, in [0, 1]; ContractError where a raw column is missing."""
@@ -93,6 +103,11 @@ class Bundle:
             if entry.package_type != scorer.card.package_type:
                 raise DataError(f"Model {entry.package_type!r} is one of {scorer.card.package_type!r}; train it again.")
         return cls(tuple(entries), tuple(scorers))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the raw columns that any of its models looks at, each once."""
+        return tuple(dict.fromkeys(name for scorer in self.scorers for name in scorer.raw_columns))
 
     def score(self, table: pa.Table, source: str = "the request") -> pa.Table:
         """One row per row of `table`, in its order: `row_id` and the columns of every model.

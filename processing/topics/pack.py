@@ -13,9 +13,12 @@ from processing.job import Job, Record, run_step
 from processing.topics.ensemble import ARCHIVE, Ensemble
 from processing.topics.train import texts_of
 from rightpack.errors import DataError
+from rightpack.layout import Metric
 from rightpack.mapping import FILE as MAPPING
 from rightpack.mapping import Action
+from rightpack.metrics import Metrics
 from rightpack.revision import Rule, revise
+from rightpack.topic_model import GROUP as TOPIC_MODELS
 
 LAYERS: Final = 3
 
@@ -37,6 +40,8 @@ def run(job: Job) -> None:
     (quality / "statistics.json").write_text(json.dumps(figures, indent=1, sort_keys=True))
     record.wrote("quality", quality)
     record.save(quality)
+    # it is registered next, and waits for a person
+    Metrics(job.client("cloudwatch"), job.layout.stage).put({Metric.MODEL_HELD: 1}, PackageType=TOPIC_MODELS)
 
 
 def statistics(model: Ensemble, there: list[Any]) -> dict[str, Any]:

@@ -13,9 +13,10 @@ from typing import Annotated, Any
 import typer
 from rich.progress import track
 
-from rightpack.cli import facts, output, upload, waiting
+from rightpack.cli import facts, output, permissions, upload, waiting
 from rightpack.cli.config import Chosen, Files, Json, Sets, StageName
 from rightpack.cli.embedded import PROJECT, embedded_cloud
+from rightpack.cli.faults import arm
 from rightpack.cli.stage import Stage
 from rightpack.errors import SettingsError
 from rightpack.transport import Target
@@ -26,10 +27,20 @@ def up(
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 4566,
     state: Annotated[Path | None, typer.Option(help="Folder for job folders, logs and mail.")] = None,
     json: Json = "",
+    iam: permissions.IamMode = permissions.Iam.RECORD,
+    faults: Annotated[Path | None, typer.Option(help="TOML file of faults that shall strike.")] = None,
+    iam_report: Annotated[bool, typer.Option(help="Say at the end what was denied and what was never used.")] = False,
 ) -> None:
     """Run the embedded AWS with the committed templates deployed, until Ctrl-C."""
-    with embedded_cloud(stage, root=state, port=port) as cloud:
+    if state is not None and (state / "redshift").exists():
+        output.console.print(
+            f"[red]{state} was used before:[/red] its warehouse is kept; buckets, tables, models, the ledger and "
+            "queues of that time are not. Take another folder to begin anew."
+        )
+    with embedded_cloud(stage, root=state, port=port, iam=iam) as cloud:
         upload.migrate(Stage.connect(stage))
+        if faults:
+            arm(faults)
         output.leave_stdout_to(["-"])  # so that a shell can source it
         output.console.print(f"Ready: state, logs and mail in {cloud.root}\n")
         if json:
@@ -41,6 +52,8 @@ def up(
             while True:
                 _sleep_until_interrupted()
         except KeyboardInterrupt:
+            if iam_report:
+                permissions.show(permissions.recorded(cloud.endpoint, stage))
             output.console.print("Stopped.")
 
 
@@ -94,11 +107,20 @@ def _mode(pipeline: str) -> str:
 def runs(
     stage: StageName = "dev",
     limit: Annotated[int, typer.Option(help="At most this many of each pipeline.")] = 50,
+    stats: Annotated[bool, typer.Option(help="Trends instead: durations, failure rates, retries, cost.")] = False,
+    weeks: Annotated[int, typer.Option(help="How far back the trends look.")] = 12,
     json: Json = "",
 ) -> None:
-    """List runs with their states, seconds and reasons."""
-    found = facts.runs(Stage.connect(stage), limit=limit)
-    _show(found, json, output.runs_table)
+    """List runs with their states, seconds and reasons, or their trends."""
+    connected = Stage.connect(stage)
+    if stats:
+        found = facts.trends(connected, weeks=weeks)
+        if json:
+            output.write_json(found, json)
+        if json != "-":
+            output.trends_tables(found)
+        return
+    _show(facts.runs(connected, limit=limit), json, output.runs_table)
 
 
 def models(stage: StageName = "dev", json: Json = "") -> None:

@@ -13,7 +13,7 @@ import typer
 
 from processing.architectures.base import BUILT_IN
 from processing.plugins import Source
-from rightpack.cli import output
+from rightpack.cli import output, own_steps
 from rightpack.cli.stage import Stage
 from rightpack.errors import SettingsError
 from rightpack.settings import Layer, Layered, Settings, assignment, combined, read_toml, stage_layers
@@ -57,12 +57,13 @@ class Chosen:
 
     def connect(self) -> Stage:
         """The stage, with everything chosen in its overrides; code of one's own is put where jobs can read it."""
-        connected = Stage.connect(self.stage, combined(self.layers))
+        connected = own_steps.uploaded(Stage.connect(self.stage, combined(self.layers)))
         training = connected.settings.training
         if not training.source or training.source.startswith("s3://") or training.architecture in BUILT_IN:
             return connected
         uri = upload_source(connected, Source.pack(Path(training.source), training.architecture))
-        return Stage.connect(self.stage, combined([*self.layers, Layer("", {"training": {"source": uri}})]))
+        named = combined([*self.layers, Layer("", {"training": {"source": uri}})])
+        return own_steps.uploaded(Stage.connect(self.stage, named))
 
 
 def upload_source(stage: Stage, source: Source) -> str:
@@ -73,7 +74,8 @@ def upload_source(stage: Stage, source: Source) -> str:
 
 
 def _anchored(values: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
-    """`values` in which a relative `training.source` is made one of `folder`; SettingsError if nothing is there."""
+    """`values` in which relative files of code are made ones of `folder`; SettingsError if one is not there."""
+    values = own_steps.anchored(values, folder)
     training = values.get("training")
     source = training.get("source") if isinstance(training, Mapping) else None
     if not isinstance(training, Mapping) or not isinstance(source, str) or not source or source.startswith("s3://"):

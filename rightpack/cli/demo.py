@@ -12,7 +12,7 @@ import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from processing.generator import BadLabels, Catalogue, Drift
-from rightpack.cli import facts, output, upload, weeks
+from rightpack.cli import facts, output, permissions, upload, weeks
 from rightpack.cli.config import Chosen, Files, Sets
 from rightpack.cli.embedded import Embedded, embedded_cloud
 from rightpack.cli.stage import Stage
@@ -64,6 +64,7 @@ def demo(
     json: Targets = None,
     state: Annotated[Path | None, typer.Option(help="Folder for job folders, logs and mail.")] = None,
     reports: Annotated[Path, typer.Option(help="Folder for the HTML reports.")] = Path("out/reports"),
+    iam: permissions.IamMode = permissions.Iam.RECORD,
     config: Files = None,
     set_: Sets = None,
 ) -> None:
@@ -74,13 +75,14 @@ def demo(
     drift = Drift(bad_labels=BadLabels(n_weeks - 1, BAD_TYPE, 1.0)) if n_weeks > 1 else Drift()
     shop = weeks.catalogue(chosen.settings, seed=seed, products=products, drift=drift)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with embedded_cloud("dev", root=state) as cloud:
+    with embedded_cloud("dev", root=state, iam=iam) as cloud:
         stage = chosen.connect()
         with Progress(*columns, console=output.console) as progress:
             _play(Show(stage, shop, progress), n_weeks)
         _await_alarms(stage, expected=n_weeks > 1)
         found = collect(stage, cloud)
         found["reports"] = [str(path) for path in save_reports(stage, found, reports)]
+        found["iam"] = permissions.recorded(cloud.endpoint, "dev")
         found["query"] = stage.data_api.rows(QUESTION.strip())
     found["seconds"] = round(time.monotonic() - started, 1)
     output.present(found, json, show)
@@ -148,6 +150,7 @@ def show(found: dict[str, Any]) -> None:
     output.rows_table("An analyst asks: how does the largest category ship?", found["query"])
     for alarm in found["alarms"]:
         output.console.print(f"[red]ALARM[/red] {alarm['name']}: {alarm['reason']}")
+    output.console.print(permissions.line(found["iam"]))
     counts = ", ".join(f"{value:,} {name.replace('_', ' ')}" for name, value in found["counts"].items())
     output.console.print(f"{counts}.\nReports: {Path(found['reports'][0]).parent}" if found["reports"] else counts)
 
@@ -166,6 +169,8 @@ def verdict(found: dict[str, Any], n_weeks: int) -> int:
         problems.append(f"{counts['order_violations']} order violations")
     if counts["recommendations"] != counts["products"]:
         problems.append("not every product has a recommendation")
+    if found["iam"]["denials"]:
+        problems.append(f"{len(found['iam']['denials'])} permissions denied")
     line = "; ".join(problems) or f"demo holds: {len(found['runs'])} runs, {len(found['models'])} models"
     output.console.print(f"[{'red' if problems else 'green'}]{line}[/] in {found['seconds']} s")
     return 1 if problems else 0

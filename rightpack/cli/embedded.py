@@ -42,17 +42,19 @@ class Embedded:
         return {**CREDENTIALS, "AWS_ENDPOINT_URL": self.endpoint, "SSL_CERT_FILE": str(authority)}
 
 
-def command(stage: str, *, root: Path, port: int, ready: Path, package: Path) -> list[str]:
+def command(stage: str, *, root: Path, port: int, ready: Path, package: Path, iam: str = "record") -> list[str]:
     """Command line that starts the cloud with the templates of a stage."""
     templates = [TEMPLATES / f"{stack_name(stage, stack)}.template.json" for stack in Stack]
-    options = ["--port", str(port), "--root", str(root), "--ready-file", str(ready)]
+    options = ["--port", str(port), "--root", str(root), "--ready-file", str(ready), "--iam", iam]
     options += [part for template in templates for part in ("--template", str(template))]
     return [sys.executable, "-m", "local_cloud", "up", *options, "--asset", f"lambdas.zip={package}"]
 
 
 @contextmanager
-def embedded_cloud(stage: str, *, root: Path | None = None, port: int = 0) -> Iterator[Embedded]:
+def embedded_cloud(stage: str, *, root: Path | None = None, port: int = 0, iam: str = "record") -> Iterator[Embedded]:
     """Start the cloud, point this process's AWS clients at it, and stop it at the end.
+
+    `iam` is `enforce` to carry out what policies deny, `record` to list it.
 
     Raises:
         InternalError: it did not come up; the message holds its last words.
@@ -66,7 +68,7 @@ def embedded_cloud(stage: str, *, root: Path | None = None, port: int = 0) -> It
     log = root / "cloud.log"
     with log.open("w") as output:
         process = subprocess.Popen(
-            command(stage, root=root, port=port, ready=ready, package=package),
+            command(stage, root=root, port=port, ready=ready, package=package, iam=iam),
             cwd=PROJECT,
             stdout=output,
             stderr=subprocess.STDOUT,

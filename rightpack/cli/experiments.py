@@ -17,7 +17,7 @@ import typer
 
 from processing.intake import ColumnMapping
 from rightpack.cli import config as settings_flags
-from rightpack.cli import output, own_data, records, upload, waiting, weeks
+from rightpack.cli import output, own_data, records, shapes, upload, waiting, weeks
 from rightpack.cli.config import Chosen, Files, Json, Sets, StageName
 from rightpack.cli.embedded import embedded_cloud
 from rightpack.cli.stage import Stage, today
@@ -108,6 +108,7 @@ def train(
 
 
 def _run(stage: Stage, event: Mapping[str, Any], folder: Path, *, whole: bool) -> list[records.RunRecord]:
+    shapes.publish(stage)
     drops = waiting.request_drops(stage, event)
     runs: Sequence[Run] = waiting.await_runs(stage, drops, timeout=TIMEOUT_SECONDS)
     return [records.save(stage, run, folder / run.run_id, whole=whole) for run in runs]

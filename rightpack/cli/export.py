@@ -27,7 +27,8 @@ def export(
     connected = Stage.connect(stage)
     package = _find(connected, model)
     s3 = connected.client("s3")
-    exporter = Exporter(connected.layout, connected.registry, s3, connected.client("ssm"))
+    online = connected.settings.online
+    exporter = Exporter(connected.layout, connected.registry, s3, connected.client("ssm"), online)
     files = exporter.package(package)
     if to.startswith("s3://"):
         write_s3(s3, files, to)

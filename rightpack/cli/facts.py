@@ -11,7 +11,8 @@ from typing import Any
 from rightpack import hands
 from rightpack.cli.stage import Stage
 from rightpack.layout import PipelineKind, split_uri
-from rightpack.ledger import Run
+from rightpack.ledger import Run, stamp
+from rightpack.trends import trends as trends_of
 from rightpack.warehouse import statements
 
 
@@ -21,6 +22,13 @@ def runs(stage: Stage, *, limit: int = 1000) -> list[dict[str, Any]]:
         run for kind in (*PipelineKind, hands.PIPELINE, "unknown") for run in stage.ledger.recent(str(kind), limit)
     ]
     return [run_facts(stage, run) for run in sorted(found, key=lambda run: run.created_at)]
+
+
+def trends(stage: Stage, *, weeks: int) -> dict[str, Any]:
+    """Trends of all runs of the last `weeks`."""
+    since = stamp(dt.datetime.now(dt.UTC) - dt.timedelta(weeks=weeks))
+    kinds = (*PipelineKind, "unknown")
+    return trends_of(run for kind in kinds for run in stage.ledger.history(str(kind), since=since))
 
 
 def run_facts(stage: Stage, run: Run) -> dict[str, Any]:
@@ -36,6 +44,11 @@ def run_facts(stage: Stage, run: Run) -> dict[str, Any]:
         "package_type": run.package_type or None,
         "status": run.state.value,
         "reason": run.reason,
+        "cause": run.cause or None,
+        "attempts": run.attempts,
+        "batch": run.batch or None,
+        "report": run.report or None,
+        "instance_seconds": run.instance_seconds,
         "who": run.who or None,
         "seconds": round((ended - started).total_seconds(), 2),
         "execution": run.execution_arn,

@@ -8,17 +8,26 @@ from typing import Annotated
 import typer
 
 from rightpack.cli import (
+    clock,
     commands,
     compare,
     config,
+    cost,
     demo,
+    doctor,
     experiments,
     explain_cache,
     export,
+    faults,
     hands,
     mapping,
+    promote,
     replay,
+    running,
+    score,
+    shapes,
     step,
+    submitting,
 )
 from rightpack.cli import override as overriding
 from rightpack.errors import Fault, RightpackError
@@ -40,17 +49,29 @@ config_app.command("show")(config.show)
 config_app.command("upload")(config.upload)
 typer_app.add_typer(config_app, name="config")
 typer_app.add_typer(mapping.mapping_app, name="mapping")
+typer_app.add_typer(submitting.batch_app, name="batch")
+typer_app.add_typer(clock.clock_app, name="clock")
+typer_app.add_typer(faults.faults_app, name="faults")
 for command in (
     demo.demo,
     replay.replay,
     commands.up,
     commands.migrate,
+    doctor.doctor,
+    cost.cost,
+    promote.promote,
     commands.generate,
     commands.drop,
     experiments.train,
     compare.compare,
     step.step,
+    score.score,
     commands.runs,
+    running.stop,
+    running.retry,
+    running.rerun,
+    running.fill,
+    submitting.submit,
     explain_cache.explain_cache,
     commands.models,
     export.export,
@@ -60,6 +81,7 @@ for command in (
     overriding.override,
     commands.sql,
     commands.render,
+    shapes.shape,
 ):
     typer_app.command()(command)
 

@@ -42,6 +42,20 @@ def runs_table(runs: Iterable[Mapping[str, Any]]) -> None:
     )
 
 
+def trends_tables(found: Mapping[str, Any]) -> None:
+    """Trends by pipeline, cause and week."""
+    columns = ("pipeline", "runs", "completed", "failed", "failure rate", "open", "median s", "p90 s", "waited s")
+    rows = (
+        (p["pipeline"], p["runs"], p["completed"], p["failed"], p["failure_rate"], p["open"],
+         *((p["seconds"] or {}).get(key) for key in ("median", "p90")), (p["waited"] or {}).get("median"))
+        for p in found["pipelines"]
+    )  # fmt: skip
+    table("Runs", columns, rows)
+    table("Causes", ("cause", "tried again", "failures"), ([*cause.values()] for cause in found["causes"]))
+    weeks = ((w["week"], w["runs"], w["failed"], w["instance_seconds"]) for w in found["weeks"])
+    table("Weeks", ("week", "runs", "failed", "instance-seconds"), weeks)
+
+
 def _what_for(run: Mapping[str, Any]) -> str:
     """What was trained, in which mode it was scored, or what a person did with which model."""
     if run["pipeline"] == "registry":

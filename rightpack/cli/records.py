@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,7 +31,7 @@ JUDGED: Final = (("Prepare", "labels"), ("ScoreValidation", ""), ("Evaluate", "e
 
 @dataclass(frozen=True, slots=True)
 class JobRecord:
-    """One step's job: its kind and what Describe says of it."""
+    """One step's job: its kind and what Describe says of it; of a transform's model, its container."""
 
     step: str
     kind: str
@@ -45,7 +45,9 @@ class JobRecord:
         if self.kind == "Training":
             sources = {c["ChannelName"]: c["DataSource"]["S3DataSource"] for c in self.request["InputDataConfig"]}
             return {name: source["S3Uri"] for name, source in sources.items()}
-        return {"": self.request["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"]}
+        data = {"data": self.request["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"]}
+        model = self.request.get("PrimaryContainer", {}).get("ModelDataUrl")
+        return {**data, "model": model} if model else data
 
     @property
     def outputs(self) -> dict[str, str]:
@@ -61,17 +63,22 @@ class JobRecord:
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """A run's folder: `run.json`, and copies of objects in `s3/<bucket>/<key>`."""
+    """A run's folder: `run.json`, and copies of objects in `s3/<bucket>/<key>`.
+
+    `others` are steps without a job of ours, by name, with their kinds.
+    """
 
     folder: Path
     facts: Mapping[str, Any]
     jobs: Mapping[str, JobRecord]
+    others: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def open(cls, folder: Path) -> RunRecord:
         """Read a record."""
         raw = json.loads((folder / RUN).read_text())
-        return cls(folder, raw["facts"], {name: JobRecord(**job) for name, job in raw["jobs"].items()})
+        jobs = {name: JobRecord(**job) for name, job in raw["jobs"].items()}
+        return cls(folder, raw["facts"], jobs, raw.get("others", {}))
 
     def place(self, uri: str) -> Path:
         """Where the copy of an object or prefix lies, if there is one."""
@@ -106,30 +113,50 @@ class RunRecord:
 
 def save(stage: Stage, run: Run, folder: Path, *, whole: bool) -> RunRecord:
     """Record a run; `whole` copies every object that its jobs read or wrote, otherwise only what is judged."""
-    jobs = {job.step: job for job in _jobs(stage, run.execution_arn)} if run.execution_arn else {}
+    steps = _steps(stage, run.execution_arn) if run.execution_arn else []
+    jobs = {job.step: job for job in _jobs(stage, steps)}
+    others = {step["StepName"]: next(iter(step.get("Metadata", {})), "") for step in steps}
+    others = {name: kind for name, kind in others.items() if name not in jobs}
     found = facts.run_facts(stage, run)
     folder.mkdir(parents=True, exist_ok=True)
-    record = RunRecord(folder, found, jobs)
+    record = RunRecord(folder, found, jobs, others)
     for uri in sorted(_everything(record) if whole else _judged(record)):
         copy_prefix(stage, uri, record.place(uri))
     if whole:
         _copy_source(stage, record)
     raw = {name: {"step": job.step, "kind": job.kind, "request": job.request} for name, job in jobs.items()}
-    (folder / RUN).write_text(json.dumps({"facts": found, "jobs": raw}, indent=1, default=str))
+    (folder / RUN).write_text(json.dumps({"facts": found, "jobs": raw, "others": others}, indent=1, default=str))
     return record
 
 
-def _jobs(stage: Stage, execution_arn: str) -> Iterator[JobRecord]:
+def _steps(stage: Stage, execution_arn: str) -> list[dict[str, Any]]:
+    listing = stage.client("sagemaker").get_paginator("list_pipeline_execution_steps")
+    pages = listing.paginate(PipelineExecutionArn=execution_arn)
+    return [step for page in pages for step in page["PipelineExecutionSteps"]]
+
+
+def _jobs(stage: Stage, steps: list[dict[str, Any]]) -> Iterator[JobRecord]:
     sagemaker = stage.client("sagemaker")
-    pages = sagemaker.get_paginator("list_pipeline_execution_steps").paginate(PipelineExecutionArn=execution_arn)
-    for step in (step for page in pages for step in page["PipelineExecutionSteps"]):
+    for step in steps:
         for kind in KINDS:
             arn = step.get("Metadata", {}).get(f"{kind}Job", {}).get("Arn")
             if arn:
                 describe = getattr(sagemaker, f"describe_{kind.lower()}_job")
                 answer = describe(**{f"{kind}JobName": arn.rpartition("/")[2]})
                 answer.pop("ResponseMetadata", None)
+                if kind == "Transform":
+                    answer |= _container(sagemaker, answer["ModelName"])
                 yield JobRecord(step["StepName"], kind, json.loads(json.dumps(answer, default=str)))
+
+
+def _container(sagemaker: Any, model: str) -> dict[str, Any]:
+    """The container of a transform's model; nothing where the model has been deleted."""
+    try:
+        return {"PrimaryContainer": sagemaker.describe_model(ModelName=model).get("PrimaryContainer", {})}
+    except sagemaker.exceptions.ClientError as error:
+        if error.response["Error"]["Code"] not in {"ValidationException", "ResourceNotFound"}:
+            raise
+        return {}
 
 
 def _everything(record: RunRecord) -> set[str]:

@@ -26,6 +26,7 @@ from rightpack.settings import Settings, combined, merge
 from rightpack.settings.building import build, nearest
 
 PYTHON = ("python", "-m")
+WHOLE = ("$", "None")  # filters and joins of a transform that do nothing
 
 
 def step(
@@ -61,16 +62,46 @@ def _one(found: Mapping[str, RunRecord], name: str) -> RunRecord:
 
 
 def _job(record: RunRecord, name: str) -> JobRecord:
-    able = [step for step, job in record.jobs.items() if job.kind == "Training" or _module(job)]
-    if name not in able:
-        raise SettingsError(f"Step {name!r} of {record.facts['id']} cannot be run here.{nearest(name, able)}")
-    return record.jobs[name]
+    able = [step for step, job in record.jobs.items() if not _obstacle(job)]
+    if name in able:
+        return record.jobs[name]
+    run = record.facts["id"]
+    if name in record.jobs:
+        raise SettingsError(f"Step {name!r} of {run} cannot be repeated: {_obstacle(record.jobs[name])}.")
+    if name in record.others:
+        kind = record.others[name] or "waiting"
+        raise SettingsError(
+            f"Step {name!r} of {run} cannot be repeated: it is a {kind} step, which runs no single job. "
+            f"These can be: {', '.join(sorted(able))}."
+        )
+    raise SettingsError(f"{run} has no step {name!r}.{nearest(name, able)}")
+
+
+def _obstacle(job: JobRecord) -> str:
+    """Why a job cannot be repeated here; nothing where it can."""
+    if job.kind == "Processing":
+        return "" if _module(job) else "its command is none of this project's modules"
+    if job.kind == "Training":
+        own = job.request["AlgorithmSpecification"].get("ContainerEntrypoint")
+        return "it starts a command of its own image" if own else ""
+    given = job.request["TransformInput"]
+    if "model" not in job.inputs:
+        return "the record does not say which model it scored with, or that is gone; record the run again"
+    processed = {key: value for key, value in job.request.get("DataProcessing", {}).items() if value not in WHOLE}
+    cut = processed or given.get("SplitType", "None") != "None"
+    return "it cuts, filters or joins records, and only whole files are scored here" if cut else ""
 
 
 def _module(job: JobRecord) -> list[str]:
     """Module and arguments of a Python step; nothing for other jobs."""
     if job.kind == "Training":
         return ["processing.train"]
+    if job.kind == "Transform":
+        types = {
+            "--content-type": job.request["TransformInput"].get("ContentType"),
+            "--accept": job.request["TransformOutput"].get("Accept"),
+        }
+        return ["processing.score_files", *(part for flag, kind in types.items() if kind for part in (flag, kind))]
     asked = job.request.get("AppSpecification", {})
     entry = asked.get("ContainerEntrypoint", [])
     return [*entry[2:], *asked.get("ContainerArguments", [])] if tuple(entry[:2]) == PYTHON else []
@@ -106,6 +137,10 @@ def _bring(job: JobRecord, root: Path, stage: Stage) -> None:
     for folder in ("config", "output", "model"):
         (root / folder).mkdir(parents=True, exist_ok=True)
     (root / "config" / "processingjobconfig.json").write_text(jsonlib.dumps(job.request))
+    if job.kind == "Training":
+        (root / "input" / "config").mkdir(parents=True, exist_ok=True)
+        given = jsonlib.dumps(job.request.get("HyperParameters", {}))
+        (root / "input" / "config" / "hyperparameters.json").write_text(given)
 
 
 def _resettle(root: Path, job: JobRecord, chosen: Chosen) -> None:

@@ -13,8 +13,10 @@ from rightpack.settings.drifting import Drift, DriftLimits
 from rightpack.settings.launching import Launching
 from rightpack.settings.layers import Layer, Layered, assignment, combined, merge, overlay, read_toml
 from rightpack.settings.learning import Features, Labels, Split, Training
+from rightpack.settings.online import Online
 from rightpack.settings.serving import Inference, Recommendation, Warehouse
 from rightpack.settings.settings import CONFIG_FOLDER, Settings, stage_layers
+from rightpack.settings.steps import Steps
 from rightpack.settings.topics import Topics
 
 __all__ = [
@@ -31,11 +33,13 @@ __all__ = [
     "Launching",
     "Layer",
     "Layered",
+    "Online",
     "Range",
     "Recommendation",
     "Settings",
     "Slicing",
     "Split",
+    "Steps",
     "Topics",
     "Training",
     "Warehouse",

@@ -87,7 +87,7 @@ def _item(path: str, index: int, item: object) -> str:
 def _scalar(hint: Any, value: object, path: str) -> Any:
     if hint is Any:
         return value
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+    if hint is float and isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**1023:
         return float(value)
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
         raise _Refused(path, f"{path} must be {hint.__name__}, not {value!r}.")

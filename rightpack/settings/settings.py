@@ -21,7 +21,9 @@ from rightpack.settings.drifting import Drift
 from rightpack.settings.launching import Launching
 from rightpack.settings.layers import Layer, Layered, overlay, read_toml
 from rightpack.settings.learning import Features, Labels, Split, Training
+from rightpack.settings.online import Online
 from rightpack.settings.serving import Inference, Recommendation, Warehouse
+from rightpack.settings.steps import Steps
 from rightpack.settings.topics import Topics
 
 TAKEN: Final = {EVERY_TYPE: "the joint damage model is", "topics": "the topic model of all products is"}
@@ -40,6 +42,7 @@ class Settings:
     split: Split = field(default_factory=Split)
     training: Training = field(default_factory=Training)
     topics: Topics = field(default_factory=Topics)
+    steps: Steps = field(default_factory=Steps)
     damage_model: DamageModel = field(default_factory=DamageModel)
     gate: Gate = field(default_factory=Gate)
     inference: Inference = field(default_factory=Inference)
@@ -48,6 +51,7 @@ class Settings:
     defence: Defence = field(default_factory=Defence)
     warehouse: Warehouse = field(default_factory=Warehouse)
     launching: Launching = field(default_factory=Launching)
+    online: Online = field(default_factory=Online)
 
     def __post_init__(self) -> None:
         """Check what types alone cannot say."""
@@ -147,4 +151,10 @@ def _types_as_list(merged: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(by_name, Mapping) or not all(isinstance(values, Mapping) for values in by_name.values()):
         return merged
     rows = [{"name": name, **values} for name, values in by_name.items()]
-    return {**merged, "package_types": sorted(rows, key=lambda row: (row.get("rank", 0), row["name"]))}
+    return {**merged, "package_types": sorted(rows, key=lambda row: (_rank(row), row["name"]))}
+
+
+def _rank(row: Mapping[str, Any]) -> float:
+    """The rank to order by; one that is no number is refused later, by its type."""
+    rank = row.get("rank", 0)
+    return rank if isinstance(rank, int | float) else 0

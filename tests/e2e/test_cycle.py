@@ -167,7 +167,7 @@ def test_a_drop_whose_manifest_disagrees_with_its_files_fails_before_training_an
     answer = s3.put_object(Bucket=bucket, Key=f"{folder}/_TRIGGER.json", Body=json.dumps(trigger).encode())
     run = ended(stage, TriggerObject(bucket, f"{folder}/_TRIGGER.json", answer["VersionId"]).run_id)
     assert run.state is RunState.FAILED
-    assert run.fault == "data"
+    assert run.cause == "data"
     assert part in run.reason
     steps = {step["name"]: step["status"] for step in facts.run_facts(stage, run)["steps"]}
     assert steps == {"Prepare": "Failed"}
@@ -213,7 +213,7 @@ def test_a_daily_drop_without_new_products_starts_nothing(stage: Stage, scored: 
 @pytest.mark.parametrize("kind", ["training", "inference"])
 def test_the_reconciler_measures_the_age_of_the_last_success(stage: Stage, scored: Run, kind: str) -> None:
     payload = json.dumps({"reconcile": True}).encode()
-    stage.client("lambda").invoke(FunctionName=stage.layout.function("track-runs"), Payload=payload)
+    stage.client("lambda").invoke(FunctionName=stage.layout.function("reconcile"), Payload=payload)
     metrics = stage.client("cloudwatch").list_metrics(Namespace="rightpack", MetricName="HoursSinceLastSuccess")
     pipelines = {d["Value"] for m in metrics["Metrics"] for d in m["Dimensions"] if d["Name"] == "Pipeline"}
     assert kind in pipelines

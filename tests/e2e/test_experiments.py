@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from rightpack.cli.records import RunRecord
 from rightpack.cli.stage import Stage
 from rightpack.export import CHECKSUMS
 from rightpack.ledger import Run
@@ -84,6 +85,22 @@ def test_one_step_runs_again_from_its_inputs(folder: Path) -> None:
     again = facts(Path(found["folder"]) / "processing/output/evaluation/evaluation.json")
     [run] = facts(folder / "trees.json")["results"]
     assert again["intervals"]["roc_auc"] == run["roc_auc"]
+
+
+def test_a_transform_step_scores_again_from_its_model_and_files(folder: Path) -> None:
+    rightpack(folder, "step", "trees", "ScoreValidation", "--json", "scored.json")
+    [run] = facts(folder / "trees.json")["results"]
+    record = RunRecord.open(folder / "out/experiments/trees" / run["run"])
+    first = record.place(record.uri("ScoreValidation", ""))
+    again = Path(facts(folder / "scored.json")["folder"]) / "processing/output/scores"
+    files = {file.name: file.read_bytes() for file in again.iterdir()}
+    assert files == {file.name: file.read_bytes() for file in first.iterdir()}
+
+
+def test_a_step_without_a_job_cannot_be_repeated_and_says_which_can(folder: Path) -> None:
+    words = " ".join(rightpack(folder, "step", "trees", "Verdict", code=4).split())
+    assert "it is a Condition step, which runs no single job" in words
+    assert "Evaluate, Prepare, ScoreValidation, Train" in words
 
 
 def test_one_step_runs_again_with_another_setting_and_tells_whose_fault_it_was(folder: Path) -> None:

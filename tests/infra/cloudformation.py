@@ -77,8 +77,11 @@ class Template:
         return {
             name: self.resolve(resource.get("Properties", {}))
             for name, resource in self.raw["Resources"].items()
-            if resource["Type"] == cfn_type
+            if resource["Type"] == cfn_type and self._is_made(resource)
         }
+
+    def _is_made(self, resource: dict[str, Any]) -> bool:
+        return "Condition" not in resource or bool(self.resolve(self.raw["Conditions"][resource["Condition"]]))
 
     def by(self, cfn_type: str, key: str) -> dict[str, dict[str, Any]]:
         """Resolved properties by the value of one property, e.g. a name."""

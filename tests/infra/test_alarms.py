@@ -35,6 +35,7 @@ def _topic(platform: Template) -> str:
         *((f"model-missing-{name}", Metric.MODEL_MISSING, {"PackageType": name}) for name in TYPES),
         ("trigger-quarantined", Metric.TRIGGER_QUARANTINED, {}),
         ("drop-failed", Metric.DROP_FAILED, {}),
+        ("load-mismatch", Metric.LOAD_MISMATCH, {"Pipeline": "inference"}),
     ],
 )
 def test_one_occurrence_raises_an_alarm_and_silence_does_not(
@@ -58,39 +59,96 @@ def test_a_single_dead_letter_raises_an_alarm(platform: Template) -> None:
 
 
 @pytest.mark.parametrize("name", TYPES)
-def test_a_single_drifted_column_raises_an_alarm_and_days_without_a_comparison_do_not(
-    platform: Template, name: str
+@pytest.mark.parametrize(
+    ("about", "metric"),
+    [
+        ("feature-drift", Metric.FEATURE_DRIFT),
+        ("label-shift", Metric.LABEL_SHIFT),
+        ("rows-out-of-range", Metric.ROWS_OUT_OF_RANGE),
+    ],
+)
+def test_a_single_finding_raises_an_alarm_and_days_without_a_comparison_do_not(
+    platform: Template, name: str, about: str, metric: Metric
 ) -> None:
-    alarm = _alarm(platform, f"feature-drift-{name}")
+    alarm = _alarm(platform, f"{about}-{name}")
     dimensions = {"Stage": "dev", "PackageType": name}
 
-    assert _measured(alarm) == (METRIC_NAMESPACE, Metric.FEATURE_DRIFT.value, dimensions)
+    assert _measured(alarm) == (METRIC_NAMESPACE, metric.value, dimensions)
     assert (alarm["Statistic"], alarm["Threshold"], alarm["TreatMissingData"]) == ("Maximum", 1, "notBreaching")
 
 
-@pytest.mark.parametrize(("kind", "hours"), [("training", 8 * 24), ("inference", 30)])
-def test_no_success_for_too_long_raises_an_alarm(platform: Template, kind: str, hours: int) -> None:
-    alarm = _alarm(platform, f"stale-{kind}")
-    dimensions = {"Stage": "dev", "Pipeline": kind}
+@pytest.mark.parametrize("name", TYPES)
+def test_every_alarm_about_a_package_type_lights_its_composite_which_tells_nobody_twice(
+    platform: Template, name: str
+) -> None:
+    light = platform.by("AWS::CloudWatch::CompositeAlarm", "AlarmName")[f"rightpack-dev-package-type-{name}"]
+    about = [
+        logical
+        for logical, alarm in platform.of_type(ALARMS).items()
+        if {"Name": "PackageType", "Value": name} in alarm["Dimensions"]
+    ]
+
+    assert sorted(light["AlarmRule"].split('ALARM("')[1:]) == sorted(
+        f'<{logical}.Arn>")' + tail for logical, tail in _tails(light["AlarmRule"], about)
+    )
+    assert len(about) == 6
+    assert "AlarmActions" not in light
+
+
+def _tails(rule: str, about: list[str]) -> list[tuple[str, str]]:
+    found = []
+    for part in rule.split('ALARM("')[1:]:
+        logical = part.partition(".Arn>")[0].removeprefix("<")
+        assert logical in about
+        found.append((logical, part.partition('")')[2]))
+    return found
+
+
+def test_a_run_that_waits_for_hours_raises_an_alarm(platform: Template) -> None:
+    alarm = _alarm(platform, "launch-waiting")
+
+    assert _measured(alarm) == (METRIC_NAMESPACE, Metric.LAUNCH_WAIT.value, {"Stage": "dev"})
+    assert (alarm["Statistic"], alarm["Threshold"], alarm["TreatMissingData"]) == ("Maximum", 4 * 3600, "notBreaching")
+
+
+STALE = [("training", "weekly", 8 * 24), ("inference", "daily", 30), ("inference", "monthly", 34 * 24)]
+
+
+@pytest.mark.parametrize(("kind", "mode", "hours"), STALE)
+def test_no_success_for_too_long_raises_an_alarm(platform: Template, kind: str, mode: str, hours: int) -> None:
+    alarm = _alarm(platform, f"stale-{kind}-{mode}")
+    dimensions = {"Stage": "dev", "Pipeline": kind, "Mode": mode}
 
     assert _measured(alarm) == (METRIC_NAMESPACE, Metric.HOURS_SINCE_SUCCESS.value, dimensions)
     assert (alarm["Statistic"], alarm["Threshold"]) == ("Maximum", hours)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_people_are_told_when_nobody_measures_the_age_of_success_any_more(platform: Template, kind: str) -> None:
-    alarm = _alarm(platform, f"stale-{kind}")
+def test_every_schedule_has_its_age_alarm(platform: Template) -> None:
+    scheduled = {name for name in platform.by("AWS::Events::Rule", "Name") if name.startswith("rightpack-dev-unload-")}
+    unloads = {name.removeprefix("rightpack-dev-unload-") for name in scheduled} - {"finished", "failed"}
+    stale = {name for name in platform.by(ALARMS, "AlarmName") if name.startswith("rightpack-dev-stale-")}
+
+    assert {name.removeprefix("rightpack-dev-stale-") for name in stale} == unloads
+
+
+@pytest.mark.parametrize(("kind", "mode", "_hours"), STALE)
+def test_people_are_told_when_nobody_measures_the_age_of_success_any_more(
+    platform: Template, kind: str, mode: str, _hours: int
+) -> None:
+    alarm = _alarm(platform, f"stale-{kind}-{mode}")
 
     assert alarm["TreatMissingData"] == "missing"
     assert alarm["InsufficientDataActions"] == [_topic(platform)]
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_age_is_measured_several_times_in_each_period(platform: Template, kind: str) -> None:
+@pytest.mark.parametrize(("kind", "mode", "_hours"), STALE)
+def test_the_age_is_measured_several_times_in_each_period(
+    platform: Template, kind: str, mode: str, _hours: int
+) -> None:
     reconcile = platform.by("AWS::Events::Rule", "Name")["rightpack-dev-reconcile"]["ScheduleExpression"]
     minutes = int(reconcile.removeprefix("rate(").split()[0])
 
-    assert _alarm(platform, f"stale-{kind}")["Period"] >= 2 * 60 * minutes
+    assert _alarm(platform, f"stale-{kind}-{mode}")["Period"] >= 2 * 60 * minutes
 
 
 @pytest.mark.parametrize("name", ["track-runs", "unload", "drop"])
@@ -147,11 +205,21 @@ def test_notices_reach_the_teams_mailbox(platform: Template) -> None:
     assert subscription == {"TopicArn": _topic(platform), "Protocol": "email", "Endpoint": "team@example.com"}
 
 
+def test_a_webhook_is_told_as_well_where_one_is_given(platform: Template) -> None:
+    raw = json.loads(json.dumps(platform.raw))
+    raw["Parameters"]["NoticeWebhook"]["Default"] = "https://chat.example.com/hook"
+
+    found = {s["Protocol"]: s["Endpoint"] for s in Template(raw).of_type("AWS::SNS::Subscription").values()}
+
+    assert found == {"email": "team@example.com", "https": "https://chat.example.com/hook"}
+
+
 def test_dashboard_shows_every_alarm_and_every_kind_of_metric(platform: Template) -> None:
     [dashboard] = platform.of_type("AWS::CloudWatch::Dashboard").values()
     widgets = json.loads(dashboard["DashboardBody"])["widgets"]
-    [alarms] = [widget["properties"]["alarms"] for widget in widgets if widget["type"] == "alarm"]
+    lights, alarms = [widget["properties"]["alarms"] for widget in widgets if widget["type"] == "alarm"]
     shown = {row[1] for widget in widgets if widget["type"] == "metric" for row in widget["properties"]["metrics"]}
 
     assert sorted(alarms) == sorted(f"<{name}.Arn>" for name in platform.of_type(ALARMS))
+    assert sorted(lights) == sorted(f"<{name}.Arn>" for name in platform.of_type("AWS::CloudWatch::CompositeAlarm"))
     assert shown >= {metric.value for metric in Metric}

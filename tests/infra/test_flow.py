@@ -11,7 +11,16 @@ from rightpack.layout import Layout, PipelineKind
 from rightpack.trigger import MODES
 from tests.infra.cloudformation import ACCOUNT, REGION, Template, arn
 
-FUNCTIONS = ["start-pipeline", "track-runs", "unload", "drop", "export-model", "create-candidate"]
+FUNCTIONS = [
+    "start-pipeline",
+    "track-runs",
+    "reconcile",
+    "unload",
+    "drop",
+    "export-model",
+    "create-candidate",
+    "revise-mapping",
+]
 RULES = "AWS::Events::Rule"
 
 
@@ -121,30 +130,34 @@ def test_a_trigger_is_tried_five_times_and_then_kept_longer_than_it_could_wait(p
 
 
 def test_one_bad_message_does_not_bring_back_its_batch(platform: Template) -> None:
-    [mapping] = platform.of_type("AWS::Lambda::EventSourceMapping").values()
+    mappings = platform.of_type("AWS::Lambda::EventSourceMapping").values()
 
-    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-    assert mapping["BatchSize"] <= 10
-    assert "MaximumBatchingWindowInSeconds" not in mapping  # it would have to be added to the visibility timeout
+    assert mappings
+    for mapping in mappings:
+        assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+        assert mapping["BatchSize"] <= 10
+        assert "MaximumBatchingWindowInSeconds" not in mapping  # it would have to be added to the visibility timeout
 
 
 def test_runs_are_tracked_on_every_status_of_both_pipelines(platform: Template) -> None:
     rule = _rule(platform, "execution-changed")
     layout = Layout("dev", ACCOUNT, REGION)
 
+    published = [arn("sagemaker", f"pipeline/{layout.pipeline(kind)}") for kind in PipelineKind]
+    shaped = {"prefix": arn("sagemaker", f"pipeline/{layout.pipeline(PipelineKind.TRAINING)}-")}
     assert rule["EventPattern"] == {
         "source": ["aws.sagemaker"],
         "detail-type": ["SageMaker Model Building Pipeline Execution Status Change"],
-        "detail": {"pipelineArn": [arn("sagemaker", f"pipeline/{layout.pipeline(kind)}") for kind in PipelineKind]},
+        "detail": {"pipelineArn": [*published, shaped]},
     }
     assert _target(rule) == (_arn_of(platform, "track-runs"), None)
 
 
-def test_what_events_miss_is_reconciled_every_quarter_of_an_hour(platform: Template) -> None:
+def test_what_events_miss_is_reconciled_every_five_minutes(platform: Template) -> None:
     rule = _rule(platform, "reconcile")
 
-    assert rule["ScheduleExpression"] == "rate(15 minutes)"
-    assert _target(rule) == (_arn_of(platform, "track-runs"), {"reconcile": True})
+    assert rule["ScheduleExpression"] == "rate(5 minutes)"
+    assert _target(rule) == (_arn_of(platform, "reconcile"), {"reconcile": True})
 
 
 @pytest.mark.parametrize(

@@ -42,10 +42,10 @@ def test_definition_stays_below_the_services_limit(pipelines: Template) -> None:
         assert len(pipeline["PipelineDefinition"]["PipelineDefinitionBody"]) < 1024 * 1024
 
 
-def test_every_trained_package_type_has_a_model_group_and_no_other(storage: Template) -> None:
+def test_every_trained_package_type_and_the_topics_have_a_model_group_and_no_other(storage: Template) -> None:
     groups = storage.by("AWS::SageMaker::ModelPackageGroup", "ModelPackageGroupName")
 
-    assert sorted(groups) == sorted(f"rightpack-dev-{name}" for name in Settings.load("dev").targets)
+    assert sorted(groups) == sorted(f"rightpack-dev-{name}" for name in (*Settings.load("dev").targets, "topics"))
 
 
 @pytest.mark.cdk

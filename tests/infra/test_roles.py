@@ -20,6 +20,21 @@ RUN_SQL = {
     "redshift-serverless:GetCredentials",
 }
 # The whole of what each role may do. Whoever changes a line here changes who can do what.
+MOVE_RUNS = {
+    "dynamodb:GetItem",
+    "dynamodb:UpdateItem",
+    "dynamodb:Query",
+    "sagemaker:DescribePipelineExecution",
+    "sagemaker:ListPipelineExecutionSteps",
+    "sagemaker:StartPipelineExecution",
+    "sagemaker:RetryPipelineExecution",
+    "sagemaker:StopPipelineExecution",
+    "sagemaker:DescribeProcessingJob",
+    "sagemaker:DescribeTrainingJob",
+    "sagemaker:DescribeTransformJob",
+    "logs:DescribeLogStreams",
+    "logs:GetLogEvents",
+}
 ROLES = {
     "start-pipeline": {
         *OWN_LOG,
@@ -34,23 +49,40 @@ ROLES = {
         "dynamodb:PutItem",
         "dynamodb:UpdateItem",
         "sagemaker:StartPipelineExecution",
+        "sagemaker:StopPipelineExecution",
+        "dynamodb:Query",
         "sagemaker:DescribeModelPackageGroup",
         "sagemaker:CreateModelPackageGroup",
+        "sagemaker:ListModelPackages",
+        "sagemaker:DescribeModelPackage",
+    },
+    "revise-mapping": {
+        *OWN_LOG,
+        "sqs:ReceiveMessage",
+        "sqs:DeleteMessage",
+        "sqs:GetQueueAttributes",
+        "s3:GetObject",
+        "s3:ListBucket",
+        "s3:PutObject",
+        "sagemaker:SendPipelineExecutionStepSuccess",
+        "sagemaker:SendPipelineExecutionStepFailure",
     },
     "track-runs": {
         *OWN_LOG,
         *METRICS_AND_NOTICES,
-        "dynamodb:GetItem",
-        "dynamodb:UpdateItem",
-        "dynamodb:Query",
-        "sagemaker:DescribePipelineExecution",
-        "sagemaker:ListPipelineExecutionSteps",
-        "sagemaker:DescribeProcessingJob",
+        *MOVE_RUNS,
+    },
+    "reconcile": {
+        *OWN_LOG,
+        *METRICS_AND_NOTICES,
+        *MOVE_RUNS,
+        "sagemaker:ListPipelineExecutions",
     },
     "unload": {
         *OWN_LOG,
         *METRICS_AND_NOTICES,
         *RUN_SQL,
+        "s3:GetObject",
         "s3:PutObject",
         "redshift-data:DescribeStatement",
     },
@@ -84,6 +116,9 @@ ROLES = {
         "sagemaker:ListModelPackages",
         "sagemaker:AddTags",
         "iam:PassRole",
+        "sqs:SendMessage",
+        *(f"sagemaker:{verb}HyperParameterTuningJob" for verb in ("Create", "Describe", "Stop")),
+        "sagemaker:ListTrainingJobsForHyperParameterTuningJob",
         "lambda:InvokeFunction",
         "s3:GetObject",
     },
@@ -116,7 +151,16 @@ TRUSTED = {
     "warehouse": ["redshift-serverless", "redshift"],
     **{
         name: ["lambda"]
-        for name in ("start-pipeline", "track-runs", "unload", "drop", "export-model", "create-candidate")
+        for name in (
+            "start-pipeline",
+            "track-runs",
+            "reconcile",
+            "unload",
+            "drop",
+            "export-model",
+            "create-candidate",
+            "revise-mapping",
+        )
     },
 }
 
@@ -256,13 +300,13 @@ def test_nobody_can_delete_anything_but_a_message(platform: Template) -> None:
     assert deleting == {"sqs:DeleteMessage"}
 
 
-def test_only_the_pipeline_role_hands_a_role_on_and_only_the_job_role_to_sagemaker(platform: Template) -> None:
+def test_only_what_makes_jobs_and_models_hands_a_role_on_and_only_the_job_role_to_sagemaker(platform: Template) -> None:
     passing = [(role, s) for role, s in _all_statements(platform) if "iam:PassRole" in listed(s["Action"])]
 
-    [(role, statement)] = passing
-    assert role == "rightpack-dev-pipeline"
-    assert statement["Resource"] == f"arn:aws:iam::{ACCOUNT}:role/rightpack-dev-job"
-    assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
+    assert sorted(role for role, _ in passing) == ["rightpack-dev-create-candidate", "rightpack-dev-pipeline"]
+    for _, statement in passing:
+        assert statement["Resource"] == f"arn:aws:iam::{ACCOUNT}:role/rightpack-dev-job"
+        assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
 
 
 START = "sagemaker:StartPipelineExecution"
@@ -290,6 +334,7 @@ PREDICTIONS = s3("artefacts", "runs/inference/e1/recommend/predictions/part.parq
         ("job", "s3:GetObject", PART, True),
         ("job", "s3:GetObject", SETTINGS, True),
         ("job", "s3:PutObject", TRIGGER, False),
+        ("job", "s3:PutObject", s3("data", "quarantine/drops/inference/2026-11-20/daily-1/rows.parquet"), True),
         ("job", "s3:PutObject", MODEL, True),
         ("job", "s3:PutObject", s3("artefacts", drift_request_key("carton")), True),
         ("job", "s3:PutObject", s3("artefacts", catalogue_key("2026-11-01")), True),

@@ -84,6 +84,8 @@ def test_ledger_is_found_by_run_execution_and_pipeline(platform: Template) -> No
     assert {name: _keys(index) for name, index in indexes.items()} == {
         "by-execution": ["execution_arn"],
         "by-pipeline": ["pipeline", "created_at"],
+        "by-queue": ["queue", "created_at"],
+        "by-batch": ["batch", "created_at"],
     }
     assert {index["Projection"]["ProjectionType"] for index in indexes.values()} == {"ALL"}
 

@@ -73,7 +73,7 @@ def test_code_alone_never_changes_a_committed_template() -> None:
 
 
 def test_every_stage_has_its_committed_templates() -> None:
-    stacks = {stage.stack(stack) for stage in STAGES for stack in Stack}
+    stacks = {stage.stack(stack) for stage in STAGES for stack in Stack} | {"rightpack-delivery"}
 
     assert {path.name.removesuffix(".template.json") for path in COMMITTED} == stacks
 
@@ -101,7 +101,8 @@ def test_templates_hold_only_what_is_deployed(path: Path) -> None:
 def test_every_parameter_of_the_dev_stage_has_a_default(platform: Template, pipelines: Template) -> None:
     defaults = {n: p.get("Default") for t in (platform, pipelines) for n, p in t.raw["Parameters"].items()}
 
-    assert defaults == {"NoticeEmail": "team@example.com", "Image": "rightpack-jobs:local", "ReaderAccount": ""}
+    given = {"NoticeEmail": "team@example.com", "Image": "rightpack-jobs:local"}
+    assert defaults == {**given, "ReaderAccount": "", "NoticeWebhook": ""}
 
 
 @pytest.mark.parametrize("stage", ["staging", "prod"])

@@ -64,7 +64,7 @@ PROCESSING = {
         "evaluate",
         ["validation", "labels", "profile", "scores", "model", "config"],
         ["evaluation"],
-        ["--package-type", "--business-date", "--group", "--candidate", "--reigning"],
+        ["--package-type", "--business-date", "--group", "--candidate", "--standing"],
     ),
     ("inference", "Prepare"): (
         "prepare_inference",

@@ -14,6 +14,7 @@ _ALARM = (
     "EvaluateLowSampleCountPercentile",
 )
 _ACTIONS = ("AlarmActions", "OKActions", "InsufficientDataActions")
+_COMPOSITE = ("AlarmDescription", "ActionsEnabled", *_ACTIONS, "AlarmRule")
 _GONE = ("ResourceNotFoundException", "ResourceNotFound")
 
 
@@ -28,6 +29,20 @@ def _put_alarm(context: Context, name: str, properties: Properties) -> Made:
         raise NotSimulatedError(f"alarm actions other than SNS topics ({strange})")
     context.call("cloudwatch", "put_metric_alarm", AlarmName=name, Tags=properties.tag_list(), **given)
     return Made(name, {"Arn": f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{name}"})
+
+
+def _create_composite(context: Context, properties: Properties) -> Made:
+    return _put_composite(context, context.name(properties.get("AlarmName"), limit=255), properties)
+
+
+def _put_composite(context: Context, name: str, properties: Properties) -> Made:
+    given = properties.pick(*_COMPOSITE)
+    context.call("cloudwatch", "put_composite_alarm", AlarmName=name, Tags=properties.tag_list(), **given)
+    return Made(name, {"Arn": f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{name}"})
+
+
+def _update_composite(context: Context, name: str, properties: Properties, _former: Json) -> Made:
+    return _put_composite(context, name, properties)
 
 
 def _update_alarm(context: Context, name: str, properties: Properties, _former: Json) -> Made:
@@ -93,6 +108,13 @@ def _renote(_context: Context, physical_id: str, properties: Properties, _former
 
 TYPES = [
     ResourceType("AWS::CloudWatch::Alarm", _create_alarm, _update_alarm, _delete_alarm, fixed=frozenset({"AlarmName"})),
+    ResourceType(
+        "AWS::CloudWatch::CompositeAlarm",
+        _create_composite,
+        _update_composite,
+        _delete_alarm,
+        fixed=frozenset({"AlarmName"}),
+    ),
     ResourceType(
         "AWS::CloudWatch::Dashboard",
         _create_dashboard,

@@ -1,8 +1,7 @@
-"""The part of the training pipeline that belongs to a model architecture: all between Prepare and CreateCandidate.
+"""The part of the training pipeline that trains: all between Prepare and CreateCandidate, one module for each way.
 
-Most architectures need no module here: they are one training job (`single`), and `processing` picks the algorithm from
-the settings. One that needs more steps, say features learned beforehand, adds a module with a function like
-`single.steps`; the pipeline built with it is a definition of its own.
+Which algorithm learns is none of their business: `processing` picks it from the settings. A way that needs more steps
+adds a module with a function like `single.steps` and a name in `rightpack.settings.steps.TRAININGS`.
 """
 
 from __future__ import annotations
@@ -13,6 +12,18 @@ from typing import Any
 
 from pipelines.authoring import Workbench
 from pipelines.training.parameters import Parameters
+from rightpack.settings.steps import Steps
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is to be learned from: the step Prepare, the URI of the training rows, and how a team wants it done."""
+
+    bench: Workbench
+    parameters: Parameters
+    prepare: Any
+    train: Any
+    steps: Steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,4 +34,4 @@ class SubGraph:
     model_data: Any
 
 
-Architecture = Callable[[Workbench, Parameters, Any], SubGraph]  # the last argument is the Prepare step
+Architecture = Callable[[Task], SubGraph]

@@ -34,6 +34,11 @@ class DamageScorer:
         """Package types that it knows, from least to most protective."""
         return tuple(self.policy.versions)
 
+    @property
+    def raw_columns(self) -> tuple[str, ...]:
+        """Names of the raw columns that it looks at."""
+        return (*self.sight.encoder.features.raw, *self.sight.texts)
+
     def damage(self, raw: RawColumns) -> Floats:
         """Mean damage rates [products, types] per shipment, in (0, 1]; not yet in the order of protection."""
         return self.trees.predict(self.sight.matrix(raw).values)

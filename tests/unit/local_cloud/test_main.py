@@ -44,7 +44,7 @@ def up(tmp_path: Path, zipped: Callable[[str], bytes]) -> Iterator[Callable[...,
     def start(*arguments: str, through: tuple[str, ...] = (), stdin: int | None = None) -> subprocess.Popen[str]:
         # without the product's own services: this is about the command, and they are tested elsewhere
         source = (
-            "import sys, local_cloud.cloud as cloud; cloud.default_services = lambda _: [];"
+            "import sys, local_cloud.cloud as cloud; cloud.default_services = lambda *_: [];"
             "from local_cloud.__main__ import main; sys.exit(main())"
         )
         template = ["--template", str(tmp_path / "main.template.json"), "--asset", f"code.zip={tmp_path / 'code.zip'}"]
@@ -131,7 +131,7 @@ def test_cloud_stops_when_the_process_that_started_it_is_gone(up: Any, eventuall
 @pytest.fixture
 def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("local_cloud.__main__._stop_on_signals", threading.Event)
-    monkeypatch.setattr("local_cloud.cloud.default_services", lambda _: [])
+    monkeypatch.setattr("local_cloud.cloud.default_services", lambda *_: [])
 
 
 @pytest.mark.usefixtures("in_process")

@@ -22,7 +22,10 @@ PLANTED = [
         envelope("Evaluate", DependsOn=[{"Step": "Train", "Trigger": "Finished"}]),
     ),
     Planted(
-        "cycle by dependency", "Steps.", "Prepare -> Evaluate -> Prepare", envelope("Prepare", DependsOn=["Evaluate"])
+        "cycle by dependency",
+        "Steps.",
+        "Prepare -> Evaluate -> CreateCandidate",
+        envelope("Prepare", DependsOn=["Evaluate"]),
     ),
     Planted("step that waits for itself", "Steps.Train", "Train -> Train", envelope("Train", DependsOn=["Train"])),
     Planted(

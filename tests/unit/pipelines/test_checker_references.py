@@ -36,9 +36,7 @@ PLANTED = [
         "unknown property",
         "Steps.CreateCandidate.",
         "at 'S3Artifacts'",
-        lambda d: arguments(d, "CreateCandidate").update(
-            model_data={"Get": "Steps.Train.ModelArtifacts.S3Artifacts"}
-        ),
+        lambda d: arguments(d, "CreateCandidate").update(model_data={"Get": "Steps.Train.ModelArtifacts.S3Artifacts"}),
     ),
     Planted(
         "unknown output",

@@ -13,7 +13,7 @@ import pytest
 
 from processing import artefact
 from processing.artefact import Card, Entry, pack, read_index, unpack, write_index
-from rightpack.errors import DataError, InternalError
+from rightpack.errors import DataError
 from tests.unit.processing.world import contents
 
 FILES = {"bundle.json": b"{}", "carton/model.txt": b"tree\n", "carton/card.json": b'{"complete": true}'}
@@ -177,12 +177,12 @@ def test_an_index_comes_back_as_it_was(tmp_path: Path) -> None:
 def test_an_index_may_not_name_a_folder_outside_of_the_artefact(directory: str | None, tmp_path: Path) -> None:
     model = {"package_type": "carton", "directory": directory, "architecture": "lightgbm"}
     (tmp_path / "bundle.json").write_text(json.dumps({"version": 1, "models": [model]}))
-    with pytest.raises(InternalError, match="names a folder outside of the artefact"):
+    with pytest.raises(DataError, match="names a folder outside of the artefact"):
         read_index(tmp_path)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"version": 1}', '{"version": 1, "models": [3]}', '{"version": 2}'])
 def test_what_is_no_index_is_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "bundle.json").write_text(text)
-    with pytest.raises(InternalError, match=r"bundle\.json"):
+    with pytest.raises(DataError, match=r"bundle\.json"):
         read_index(tmp_path)

@@ -15,7 +15,7 @@ import pytest
 
 from processing import evaluate
 from processing.architectures.ordinal.model import DamageScorer
-from processing.artefact import ARCHIVE, Entry, joint_policy, pack, read_index, unpack
+from processing.artefact import ARCHIVE, Card, Entry, joint_policy, pack, read_index, unpack
 from processing.baselines import Baseline
 from processing.champion import Champion
 from processing.columns import Column, Kind, damage_columns
@@ -299,6 +299,7 @@ def test_a_model_whose_policy_knows_other_types_is_refused(trained: tuple[Path, 
     policy = json.loads((folder / "policy.json").read_text())
     policy["versions"].pop("none")
     (folder / "policy.json").write_text(json.dumps(policy))
+    Card.load(trained[1] / EVERY_TYPE).save(folder)
     with pytest.raises(Exception, match="differ in their package types"):
         DamageScorer.load(folder)
 

@@ -78,6 +78,8 @@ def test_a_model_learned_from_bad_labels_is_rejected(trained: Trained, tmp_path:
     found = strict.evaluate(prepared, tmp_path / "scores")
     assert found["decision"]["approved"] is False
     assert "label_shift" in found["decision"]["reason"]
+    watch = strict.cloud.cloudwatch
+    assert (watch.values("LabelShift"), watch.values("RowsOutOfRange")) == ({TYPE: 1.0}, {TYPE: 0.0})
 
 
 def test_metrics_for_cloudwatch_tell_the_verdict(bench: Desk, trained: Trained) -> None:

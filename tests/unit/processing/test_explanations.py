@@ -19,7 +19,7 @@ from processing.artefact import pack
 from processing.explaining.contributions import Method, contributions, features_of, rows_for
 from processing.explaining.directions import Direction, push
 from processing.explaining.shapley import Sampling, shapley
-from processing.explanations import EXAMPLES, explain_candidate, explanation
+from processing.explanations import EXAMPLES, Way, explain_candidate, explanation
 from processing.features.encoder import Encoded, Encoder
 from processing.features.expressions import FloatArray
 from processing.features.raw import Matrix, RawColumns
@@ -215,7 +215,8 @@ def test_directions_are_said_in_words() -> None:
 def found(trained: Trained) -> dict[str, Any]:
     validation = read_folder(trained.prepared / "validation")
     scores = read_folder(trained.scores)[TYPE].to_numpy()
-    return explanation(Scorer.load(trained.model / TYPE), validation, scores, seed=7)
+    scorer = Scorer.load(trained.model / TYPE)
+    return explanation(Way.single(scorer, 7), validation, scores, seed=7)
 
 
 def test_the_content_has_the_shape_of_clarify(found: dict[str, Any]) -> None:

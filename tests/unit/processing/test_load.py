@@ -170,7 +170,9 @@ def test_a_manifest_of_other_rows_than_recommend_wrote_is_named_and_nothing_is_l
     assert told(job).startswith(
         f"ManifestError: {URIS[name]} lists {ROWS[name] - 1} rows of {name}; step Recommend wrote {ROWS[name]}."
     )
-    assert (redshift.batches, metrics(waiting)) == ([], [])
+    assert redshift.batches == []
+    (metric,) = metrics(waiting)
+    assert (metric["MetricName"], metric["Value"]) == ("LoadMismatch", 1.0)
 
 
 def test_a_manifest_that_is_gone_is_a_matter_of_data(waiting: Desk, redshift: FakeRedshift, enter: Enter) -> None:
@@ -195,7 +197,7 @@ def test_files_that_hold_something_else_are_said_and_nothing_is_counted(
     job = job_of(waiting)
     assert enter(load.main, job, *ARGUMENTS) == Exit.FINAL
     assert "do not hold exactly 10 different recommendations; nothing was loaded" in told(job)
-    assert metrics(waiting) == []
+    assert [metric["MetricName"] for metric in metrics(waiting)] == ["LoadMismatch"]
     assert not (job.root / "processing" / "output" / "load").exists()
 
 

@@ -84,3 +84,12 @@ def test_contributions_add_up_to_the_raw_score() -> None:
 def test_a_wrong_parameter_is_named(parameters: dict[str, object], words: str) -> None:
     with pytest.raises(SettingsError, match=words):
         TwoStage.fit(rare(), None, options(**parameters))
+
+
+def test_only_the_second_stage_tells_of_its_progress_counting_all_rounds() -> None:
+    told: list[int] = []
+    watched = Options({**options().parameters, "report_rounds": 5}, 7, 1, lambda rounds, _: told.append(rounds))
+    model = TwoStage.fit(rare(), examples(200, 1), watched)
+    assert told
+    assert min(told) > model.first_rounds
+    assert told == sorted(set(told))

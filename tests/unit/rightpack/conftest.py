@@ -13,13 +13,21 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
+from rightpack.batches import Batches
+from rightpack.dispatch import Dispatcher
 from rightpack.layout import Layout
 from rightpack.ledger import Ledger
 from rightpack.metrics import Metrics
-from rightpack.notices import Notices
+from rightpack.notices import Notices, Outbox
+from rightpack.reconcile import Reconciler
+from rightpack.run_jobs import RunJobs
+from rightpack.settings import Launching
+from rightpack.starting import Starter
+from rightpack.tracking import Tracker
 
 LAYOUT = Layout("dev", "123456789012", "us-east-1")
 START = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
+POLICY = Launching(concurrent=4, reserved=1)
 
 
 class Exceptions:
@@ -75,18 +83,59 @@ class FakeSageMaker:
     refuse: Callable[[], ClientError | None] = lambda: None
     groups: set[str] = field(default_factory=set)
     packages: dict[str, dt.datetime] = field(default_factory=dict)  # approved ones, and when they were registered
+    quota: int = 1000
+    retries: list[str] = field(default_factory=list)  # executions, once per retry that was acted on
+    tokens: set[str] = field(default_factory=set)
+    die_after: str = ""  # an operation whose next caller dies before it hears the answer
     exceptions = Exceptions
 
     def start_pipeline_execution(self, *, ClientRequestToken: str, **request: Any) -> dict[str, str]:
         error = self.refuse()
         if error:
             raise error
-        self.starts += 1
         arn = f"arn:aws:sagemaker:us-east-1:1:pipeline/{request['PipelineName']}/execution/{ClientRequestToken[:12]}"
-        self.executions.setdefault(arn, {**request, "PipelineExecutionStatus": "Executing"})
+        if arn not in self.executions:
+            self._check_quota()
+            self.starts += 1
+            self.executions[arn] = {**request, "PipelineExecutionStatus": "Executing"}
+        self._answer("start")
         return {"PipelineExecutionArn": arn}
 
+    def retry_pipeline_execution(self, *, PipelineExecutionArn: str, ClientRequestToken: str) -> None:
+        error = self.refuse()
+        if error:
+            raise error
+        if ClientRequestToken not in self.tokens:
+            self._check_quota()
+            self.tokens.add(ClientRequestToken)
+            self.retries.append(PipelineExecutionArn)
+            self.executions[PipelineExecutionArn]["PipelineExecutionStatus"] = "Executing"
+        self._answer("retry")
+
+    def stop_pipeline_execution(self, *, PipelineExecutionArn: str, ClientRequestToken: str) -> None:
+        assert ClientRequestToken
+        self.executions[PipelineExecutionArn]["PipelineExecutionStatus"] = "Stopped"
+
+    def list_pipeline_executions(self, *, PipelineName: str, **_order: Any) -> dict[str, Any]:
+        found = [{**one, "PipelineExecutionArn": arn} for arn, one in self.executions.items() if PipelineName in arn]
+        return {"PipelineExecutionSummaries": found}
+
+    def running(self) -> list[str]:
+        return [arn for arn, one in self.executions.items() if one["PipelineExecutionStatus"] == "Executing"]
+
+    def _check_quota(self) -> None:
+        if len(self.running()) >= self.quota:
+            words = f"'Concurrent pipeline executions' is {self.quota}, with current utilization of {self.quota}"
+            raise client_error("ResourceLimitExceeded", f"service limit {words} and a request delta of 1.")
+
+    def _answer(self, operation: str) -> None:
+        if self.die_after == operation:
+            self.die_after = ""
+            raise KeyboardInterrupt
+
     def describe_pipeline_execution(self, *, PipelineExecutionArn: str) -> dict[str, Any]:
+        if PipelineExecutionArn not in self.executions:
+            raise client_error("ResourceNotFound")
         return self.executions[PipelineExecutionArn]
 
     def describe_processing_job(self, *, ProcessingJobName: str) -> dict[str, str]:
@@ -135,9 +184,13 @@ class FakeCloudWatch:
 @dataclass
 class FakeSns:
     messages: list[tuple[str, str]] = field(default_factory=list)
+    die_after: bool = False
 
     def publish(self, *, TopicArn: str, Subject: str, Message: str) -> None:
         self.messages.append((Subject, Message))
+        if self.die_after:
+            self.die_after = False
+            raise KeyboardInterrupt
 
 
 @pytest.fixture
@@ -176,6 +229,36 @@ def notices(sns: FakeSns) -> Notices:
 
 
 @pytest.fixture
+def starter(sagemaker: FakeSageMaker, ledger: Ledger, clock: FakeClock) -> Starter:
+    return Starter(LAYOUT, sagemaker, ledger, clock)
+
+
+@pytest.fixture
+def outbox(ledger: Ledger, metrics: Metrics, notices: Notices, clock: FakeClock) -> Outbox:
+    return Outbox(ledger, metrics, notices, clock, lambda run: f"last words of {run.step}")
+
+
+@pytest.fixture
+def tracker(sagemaker: FakeSageMaker, starter: Starter, outbox: Outbox, clock: FakeClock) -> Tracker:
+    return Tracker(sagemaker, starter, outbox, RunJobs(sagemaker), clock)
+
+
+@pytest.fixture
+def dispatcher(starter: Starter) -> Dispatcher:
+    return Dispatcher(starter, POLICY)
+
+
+@pytest.fixture
+def batches(ledger: Ledger, clock: FakeClock) -> Batches:
+    return Batches(ledger, clock)
+
+
+@pytest.fixture
+def reconciler(tracker: Tracker, dispatcher: Dispatcher, batches: Batches, metrics: Metrics) -> Reconciler:
+    return Reconciler(LAYOUT, tracker, dispatcher, batches, metrics)
+
+
+@pytest.fixture
 def ledger(monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledger]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
@@ -183,7 +266,7 @@ def ledger(monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledger]:
     with mock_aws():
         client = boto3.client("dynamodb", region_name="us-east-1")
         text = {"AttributeType": "S"}
-        keys = ("run_id", "execution_arn", "pipeline", "created_at")
+        keys = ("run_id", "execution_arn", "pipeline", "created_at", "queue", "batch")
         client.create_table(
             TableName=LAYOUT.ledger_table,
             BillingMode="PAY_PER_REQUEST",
@@ -192,6 +275,8 @@ def ledger(monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledger]:
             GlobalSecondaryIndexes=[
                 _index("by-execution", "execution_arn"),
                 _index("by-pipeline", "pipeline", "created_at"),
+                _index("by-queue", "queue", "created_at"),
+                _index("by-batch", "batch", "created_at"),
             ],
         )
         yield Ledger(client, LAYOUT.ledger_table)

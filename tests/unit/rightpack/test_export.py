@@ -8,12 +8,16 @@ import tarfile
 from types import SimpleNamespace
 from typing import Any
 
+import botocore.session
 import pytest
+from botocore.validate import ParamValidator
 
-from rightpack.errors import DataError
+from rightpack.endpoint import CONFIG, MODEL, endpoint_requests
+from rightpack.errors import DataError, SettingsError
 from rightpack.export import CARD, CHECKSUMS, CONTRACT, EXAMPLE, Exporter, packaged, serving
 from rightpack.layout import Layout
 from rightpack.registry import ModelPackage
+from rightpack.settings import Online
 
 LAYOUT = Layout("dev", "123456789012", "us-east-1")
 ENCODER = {
@@ -63,6 +67,33 @@ def test_an_export_holds_all_that_another_portal_needs() -> None:
     for line in files[CHECKSUMS].decode().splitlines():
         digest, name = line.split("  ")
         assert hashlib.sha256(files[name]).hexdigest() == digest
+
+
+def test_a_team_that_serves_online_gets_requests_which_the_service_takes() -> None:
+    online = Online(instance_type="ml.m5.large", instances=2)
+    requests = endpoint_requests(model(), LAYOUT, online)
+    files = packaged(model(), OBJECTS.__getitem__, requests)
+    service = botocore.session.get_session().get_service_model("sagemaker")
+    found = {}
+    for name, operation in ((MODEL, "CreateModel"), (CONFIG, "CreateEndpointConfig")):
+        found[name] = json.loads(files[name])
+        shape = service.operation_model(operation).input_shape
+        assert not ParamValidator().validate(found[name], shape).has_errors()
+        assert f"  {name}" in files[CHECKSUMS].decode()
+    [variant] = found[CONFIG]["ProductionVariants"]
+    assert variant["ModelName"] == found[MODEL]["ModelName"] == "rightpack-dev-carton-3"
+    assert (variant["InstanceType"], variant["InitialInstanceCount"]) == ("ml.m5.large", 2)
+    assert found[MODEL]["ExecutionRoleArn"] == "arn:aws:iam::123456789012:role/rightpack-dev-job"
+
+
+def test_without_a_machine_there_are_no_such_requests() -> None:
+    assert endpoint_requests(model(), LAYOUT, Online()) == {}
+
+
+@pytest.mark.parametrize("wrong", [{"instance_type": "m5.large"}, {"instance_type": "ml.m5.large", "instances": 0}])
+def test_machines_that_are_none_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError, match=r"online\."):
+        Online(**wrong)
 
 
 def test_the_contract_names_raw_columns_and_types() -> None:

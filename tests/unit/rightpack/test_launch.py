@@ -5,11 +5,10 @@ from typing import Any
 
 import pytest
 
-from rightpack.errors import CapacityError, PlatformError
-from rightpack.launch import Launcher
+from rightpack.dispatch import Dispatcher
+from rightpack.launch import Launcher, Planner
 from rightpack.ledger import Ledger, RunState
-from rightpack.metrics import Metrics
-from rightpack.notices import Notices
+from rightpack.notices import Outbox
 from rightpack.settings import Settings
 from rightpack.trigger import TriggerObject
 from tests.unit.rightpack.conftest import (
@@ -37,10 +36,10 @@ TRIGGER: dict[str, Any] = {
 
 @pytest.fixture
 def launcher(
-    s3: FakeS3, sagemaker: FakeSageMaker, ledger: Ledger, metrics: Metrics, notices: Notices, clock: FakeClock
+    s3: FakeS3, sagemaker: FakeSageMaker, dispatcher: Dispatcher, outbox: Outbox, clock: FakeClock
 ) -> Launcher:
     s3.put_object(Bucket=LAYOUT.data_bucket, Key=KEY, Body=json.dumps(TRIGGER).encode())
-    return Launcher(LAYOUT, s3, sagemaker, ledger, metrics, notices, clock)
+    return Launcher(Planner(LAYOUT, s3, sagemaker, clock), dispatcher.ledger, dispatcher, outbox)
 
 
 def test_a_trigger_starts_its_pipeline_with_everything_the_steps_need(
@@ -118,22 +117,32 @@ def test_a_trigger_that_cannot_be_used_is_quarantined_once_with_its_reason(
 
 
 @pytest.mark.parametrize(
-    ("code", "error"),
-    [
-        ("ResourceLimitExceeded", CapacityError),
-        ("ThrottlingException", PlatformError),
-        ("InternalFailure", PlatformError),
-    ],
+    ("code", "cause"), [("ThrottlingException", "throttling"), ("InternalFailure", "platform"), ("Unheard", "")]
 )
-def test_a_refusal_that_may_pass_leaves_the_run_new_for_the_next_try(
-    launcher: Launcher, sagemaker: FakeSageMaker, code: str, error: type[Exception]
+def test_a_refusal_that_may_pass_leaves_the_run_waiting_and_any_other_ends_it(
+    launcher: Launcher, sagemaker: FakeSageMaker, clock: FakeClock, code: str, cause: str
 ) -> None:
     sagemaker.refuse = lambda: client_error(code)
-    with pytest.raises(error, match=SOURCE.run_id):
-        launcher.launch(SOURCE)
-    assert launcher.ledger.get(SOURCE.run_id).state is RunState.NEW
+    run = launcher.launch(SOURCE)
+    assert (run.state, run.cause) == ((RunState.NEW, cause) if cause else (RunState.FAILED, "ours"))
     sagemaker.refuse = lambda: None
-    assert launcher.launch(SOURCE).state is RunState.LAUNCHED
+    launcher.dispatcher.fill()
+    assert launcher.ledger.get(SOURCE.run_id).state is run.state
+    clock.forward(seconds=61)
+    launcher.dispatcher.fill()
+    assert launcher.ledger.get(SOURCE.run_id).state is (RunState.LAUNCHED if cause else RunState.FAILED)
+
+
+def test_with_all_slots_taken_a_run_keeps_its_place_and_starts_when_one_is_free(
+    launcher: Launcher, sagemaker: FakeSageMaker
+) -> None:
+    sagemaker.quota = 1
+    sagemaker.executions = {"somebody's": {"PipelineExecutionStatus": "Executing"}}
+    run = launcher.launch(SOURCE)
+    assert (run.state, run.queue, run.tries) == (RunState.NEW, "new/scheduled", 0)
+    sagemaker.quota = 2
+    assert launcher.dispatcher.fill() == [SOURCE.run_id]
+    assert launcher.ledger.get(SOURCE.run_id).state is RunState.LAUNCHED
 
 
 def test_equal_settings_share_one_file_so_steps_can_be_cached(launcher: Launcher, s3: FakeS3) -> None:

@@ -4,22 +4,20 @@ from typing import Any
 
 import pytest
 
+from rightpack.causes import diagnose
 from rightpack.ledger import Ledger, Run, RunState, stamp
-from rightpack.metrics import Metrics
-from rightpack.notices import Notices
-from rightpack.tracking import Tracker, fault_of
-from tests.unit.rightpack.conftest import START, FakeClock, FakeCloudWatch, FakeSageMaker, FakeSns
+from rightpack.tracking import Tracker
+from tests.unit.rightpack.conftest import START, FakeCloudWatch, FakeSageMaker, FakeSns
 
 ARN = "arn:aws:sagemaker:us-east-1:1:pipeline/p/execution/e"
 RUN = Run("training-2026-11-20-abc", "training", RunState.NEW, stamp(START), stamp(START), "s3://b/k", "v1")
 
 
-@pytest.fixture
-def tracker(sagemaker: FakeSageMaker, ledger: Ledger, metrics: Metrics, notices: Notices, clock: FakeClock) -> Tracker:
+@pytest.fixture(autouse=True)
+def _launched(sagemaker: FakeSageMaker, ledger: Ledger) -> None:
     ledger.claim(RUN)
     ledger.launched(RUN.run_id, ARN, now=START)
     stands(sagemaker, "Executing")
-    return Tracker(sagemaker, ledger, metrics, notices, clock)
 
 
 def stands(sagemaker: FakeSageMaker, status: str, **more: Any) -> None:
@@ -51,7 +49,7 @@ def test_a_failure_names_the_step_its_reason_and_whose_fault_and_is_told_once(
     for _ in range(4):
         tracker.track(ARN)
     run = tracker.ledger.get(RUN.run_id)
-    assert (run.state, run.fault) == (RunState.FAILED, "data")
+    assert (run.state, run.cause) == (RunState.FAILED, "data")
     assert "part_3 is missing" in run.reason
     assert len(sns.messages) == 1
     assert "Prepare" in sns.messages[0][0]
@@ -77,36 +75,43 @@ def test_somebody_elses_execution_changes_nothing(tracker: Tracker, sagemaker: F
     assert tracker.track("arn:theirs") is None
 
 
-def test_reconciling_finishes_what_no_event_told(
-    tracker: Tracker, sagemaker: FakeSageMaker, cloudwatch: FakeCloudWatch
-) -> None:
-    stands(sagemaker, "Succeeded")
-    assert tracker.reconcile() == {"tracked": 1}
-    assert tracker.ledger.get(RUN.run_id).state is RunState.COMPLETED
-    assert tracker.reconcile() == {"tracked": 0}
-    assert cloudwatch.total("RunSucceeded") == 1
-
-
-def test_the_age_of_the_last_success_grows_until_the_next(
-    tracker: Tracker, sagemaker: FakeSageMaker, cloudwatch: FakeCloudWatch, clock: FakeClock
-) -> None:
-    stands(sagemaker, "Succeeded")
+def test_a_notice_has_the_steps_last_words(tracker: Tracker, sagemaker: FakeSageMaker, sns: FakeSns) -> None:
+    stands(sagemaker, "Failed", FailureReason="DataError: x")
+    sagemaker.steps = [{"StepName": "Load", "StepStatus": "Failed", "FailureReason": "DataError: x"}]
     tracker.track(ARN)
-    clock.forward(hours=30)
-    tracker.reconcile()
-    ages = {d["Pipeline"]: v for name, v, d in cloudwatch.values if name == "HoursSinceLastSuccess"}
-    assert ages["training"] == pytest.approx(30)
-    assert ages["inference"] == 0.0
+    assert "last words of Load" in sns.messages[0][1]
+
+
+def test_a_held_model_is_told_with_what_to_do(tracker: Tracker, sagemaker: FakeSageMaker, sns: FakeSns) -> None:
+    stands(sagemaker, "Succeeded")
+    arn = "arn:aws:sagemaker:us-east-1:1:model-package/rightpack-dev-carton/7"
+    sagemaker.steps = [
+        {"StepName": "RegisterHeld", "StepStatus": "Succeeded", "Metadata": {"RegisterModel": {"Arn": arn}}}
+    ]
+    tracker.track(ARN)
+    assert "waits for a person" in sns.messages[0][0]
+    assert "rightpack approve /7" in sns.messages[0][1] or "/7" in sns.messages[0][1]
+
+
+def test_an_execution_that_the_service_forgot_ends_its_run(tracker: Tracker, sagemaker: FakeSageMaker) -> None:
+    sagemaker.executions.clear()
+    run = tracker.track(ARN)
+    assert run is not None
+    assert (run.state, run.cause) == (RunState.FAILED, "platform")
 
 
 @pytest.mark.parametrize(
-    ("reason", "fault"),
+    ("reason", "cause"),
     [
         ("CapacityError: Unable to provision", "capacity"),
         ("AlgorithmError: ContractError: column weight_g is missing", "data"),
         ("InternalServerError:  We encountered", "platform"),
+        ("AlgorithmError: , exit code: 75", "platform"),
+        ("DataError: row 3 says InternalServerError", "data"),
+        ("ThrottlingException: Rate exceeded", "throttling"),
+        ("ResourceLimitExceeded: the account-level service limit", "limit"),
         ("something else", "ours"),
     ],
 )
-def test_a_reason_tells_whose_fault_it_was(reason: str, fault: str) -> None:
-    assert fault_of(reason) == fault
+def test_a_reason_tells_the_class_of_its_cause(reason: str, cause: str) -> None:
+    assert diagnose(reason).cause == cause

@@ -8,10 +8,8 @@ from typing import Any
 import pytest
 
 from rightpack.ledger import Ledger, Run, RunState, stamp
-from rightpack.metrics import Metrics
-from rightpack.notices import Notices
 from rightpack.tracking import Tracker
-from tests.unit.rightpack.conftest import START, FakeClock, FakeSageMaker
+from tests.unit.rightpack.conftest import START, FakeSageMaker
 
 ARN = "arn:aws:sagemaker:us-east-1:1:pipeline/p/execution/e"
 RUN = Run("training-2026-11-20-abc", "training", RunState.NEW, stamp(START), stamp(START), "s3://b/k", "v1")
@@ -19,14 +17,12 @@ MINUTE = dt.timedelta(minutes=1)
 
 
 @pytest.fixture
-def ended(
-    sagemaker: FakeSageMaker, ledger: Ledger, metrics: Metrics, notices: Notices, clock: FakeClock
-) -> dict[str, Any]:
+def ended(sagemaker: FakeSageMaker, ledger: Ledger, tracker: Tracker) -> dict[str, Any]:
     """A run that the ledger saw fail, and the tracker that may hear of it again."""
     ledger.claim(RUN)
     ledger.launched(RUN.run_id, ARN, now=START)
     ledger.finish(RUN.run_id, RunState.FAILED, reason="why", now=START)
-    return {"tracker": Tracker(sagemaker, ledger, metrics, notices, clock), "sagemaker": sagemaker}
+    return {"tracker": tracker, "sagemaker": sagemaker}
 
 
 def heard(ended: dict[str, Any], status: str, changed: dt.datetime) -> Run:

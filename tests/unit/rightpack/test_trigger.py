@@ -60,7 +60,16 @@ def test_any_key_gives_a_name_that_an_execution_may_have(key: str) -> None:
         (b"\xff\xfe", "not JSON"),
         (b"[]", "must be a JSON object"),
         (b" " * (MAX_BYTES + 1), "at most"),
-        (b"[" * 60000, "not JSON"),
+        (b"[" * 60000, "nests 60000 levels deep"),
+        (b'{"a": NaN}', "NaN, which is not JSON"),
+        (b'{"version": 1, "version": 1}', "'version' is in the trigger file twice"),
+        (b'{"a": "\\ud800"}', "half a character"),
+        (body(version=True), "version True"),
+        (body(version=1.0), r"version 1\.0"),
+        (body(business_date="20261120"), "date like"),
+        (body(business_date="2026-W47-5"), "date like"),
+        (body(business_date="2026-02-30"), "no day of the calendar"),
+        (body(data={"uri": f"{FOLDER}a\0b/", "manifest": f"{FOLDER}a\0b/m"}), "control characters"),
         (body(version=2), "version 2"),
         (body(pipeline="scoring"), "training, inference"),
         (body(mode="daily"), "'mode'"),
@@ -82,6 +91,13 @@ def test_any_key_gives_a_name_that_an_execution_may_have(key: str) -> None:
 def test_a_trigger_that_cannot_be_used_is_refused_with_the_reason(broken: bytes, words: str) -> None:
     with pytest.raises(TriggerError, match=words.replace("(", r"\(")):
         parse(broken, SOURCE)
+
+
+def test_brackets_in_texts_are_no_depth() -> None:
+    deep = "[" * 50 + '"' + "{" * 50
+    assert (
+        parse(body(settings={"training": {"architecture": deep}}), SOURCE).settings["training"]["architecture"] == deep
+    )
 
 
 @given(

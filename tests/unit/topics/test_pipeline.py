@@ -29,7 +29,7 @@ with offline_environment():
     machines = parameters.Machines(layers=("ml.m5.4xlarge", "ml.m5.2xlarge", "ml.m5.large"))
     with offline_session() as session:
         given = {int(number): own for number, own in json.loads('%s').items()}
-        learning = pipeline.Learning(given, {int(n): pipeline.Search(6, 2) for n in json.loads('%s')})
+        learning = pipeline.Learning(given, {int(n): pipeline.Search(3, 2) for n in json.loads('%s')})
         made = pipeline.build(session, machines, learning).definition()
 print(formatted(json.loads(made)))
 """
@@ -125,7 +125,7 @@ def test_a_layer_may_be_searched_and_its_best_model_goes_on() -> None:
     tuning = found["Layer1"]["Arguments"]
     assert found["Layer1"]["Type"] == "Tuning"
     config = tuning["HyperParameterTuningJobConfig"]
-    assert (config["Strategy"], config["ResourceLimits"]["MaxNumberOfTrainingJobs"]) == ("Bayesian", 6)
+    assert (config["Strategy"], config["ResourceLimits"]["MaxNumberOfTrainingJobs"]) == ("Bayesian", 3)
     assert config["HyperParameterTuningJobObjective"] == {"Type": "Minimize", "MetricName": "topic_loss"}
     assert tuning["TrainingJobDefinition"]["Environment"]["LAYER"] == "1"
     assert tuning["TrainingJobDefinition"]["StaticHyperParameters"] == {"folds": "2"}

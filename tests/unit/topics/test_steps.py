@@ -20,6 +20,7 @@ from processing.train import main as command_train
 from rightpack.errors import ContractError, DataError, InternalError, SettingsError
 from rightpack.manifest import FileEntry, write_files
 from rightpack.revision import revise
+from tests.unit.processing.world import ENVIRONMENT, Cloud
 from tests.unit.topics.conftest import OPTIONS, RULE, settings_in, titles
 
 DATA = "s3://data/drops/topics/x/data/"
@@ -168,7 +169,7 @@ class TestPack:
         (given / "model").mkdir(parents=True)
         model.pack(given / "model" / "model.tar.gz")
         write_parts(prepare.prepare(products, "title", 10_000), given / "texts")
-        return Job(root, {})
+        return Job(root, ENVIRONMENT, Cloud().client)
 
     def test_three_layers_become_one_model_with_its_statistics(self, tmp_path: Path, model: Ensemble) -> None:
         job = self.job(tmp_path, model, table(1200))
@@ -182,6 +183,11 @@ class TestPack:
         shutil.rmtree(job.output("packed"))
         pack.run(job)
         assert Ensemble.load(job.output("packed")).mapping == packed.mapping
+
+    def test_people_are_told_that_a_topic_model_waits(self, tmp_path: Path, model: Ensemble) -> None:
+        job = self.job(tmp_path, model, table(300))
+        pack.run(job)
+        assert job.client("cloudwatch").values("ModelHeld") == {"topics": 1.0}
 
     def test_fewer_layers_are_not_packed(self, tmp_path: Path, texts: pa.Array) -> None:
         job = self.job(tmp_path, train.learn(texts, None, OPTIONS), table())

@@ -43,7 +43,14 @@ def build(host: FakeHost) -> Iterator[Callable[..., Client]]:
     made: list[SageMaker] = []
 
     def make(**options: Any) -> Client:
-        chosen = {"image_path": (TOYS,), "bind_mounts": False, "max_parallel_jobs": 4, "stop_grace": 5.0, **options}
+        chosen = {
+            "image_path": (TOYS,),
+            "bind_mounts": False,
+            "warm": False,
+            "max_parallel_jobs": 4,
+            "stop_grace": 5.0,
+            **options,
+        }
         made.append(SageMaker(host, Options(**chosen)))
         return Client(made[-1])
 

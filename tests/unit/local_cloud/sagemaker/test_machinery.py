@@ -93,7 +93,7 @@ class TestStaging:
         store.write(BUCKET, "in/../../escaped", b"")
 
         with pytest.raises(JobFailedError, match="would leave the folder"):
-            Staging(store).download(f"s3://{BUCKET}/in/", tmp_path / "a" / "b")
+            Staging(store, lambda _role: store).download(f"s3://{BUCKET}/in/", tmp_path / "a" / "b")
 
     def test_markers_of_folders_are_not_files(self, tmp_path: Path) -> None:
         store = MemoryStore(BUCKET)
@@ -101,7 +101,7 @@ class TestStaging:
         store.write(BUCKET, "in/sub/", b"")
         store.write(BUCKET, "in/sub/a", b"1")
 
-        Staging(store).download(f"s3://{BUCKET}/in/", tmp_path)
+        Staging(store, lambda _role: store).download(f"s3://{BUCKET}/in/", tmp_path)
 
         assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")] == ["sub", "sub/a"]
 

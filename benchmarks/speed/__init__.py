@@ -1,0 +1,1 @@
+"""Speed, as ratios to peers within one run: `make bench`."""

@@ -1,0 +1,76 @@
+"""Puts together what the functions around runs share; each part is built once per environment."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from lambdas import environment
+from rightpack.batches import Batches
+from rightpack.dispatch import Dispatcher
+from rightpack.launch import Launcher, Planner
+from rightpack.ledger import Ledger, Run
+from rightpack.metrics import Metrics
+from rightpack.notices import Notices, Outbox
+from rightpack.reconcile import Reconciler
+from rightpack.run_jobs import JobLogs, RunJobs
+from rightpack.settings import Settings
+from rightpack.starting import Starter
+from rightpack.tracking import Tracker
+
+
+@cache
+def ledger() -> Ledger:
+    """The run table."""
+    return Ledger(environment.client("dynamodb"), environment.layout().ledger_table)
+
+
+@cache
+def metrics() -> Metrics:
+    """The stage's metrics."""
+    return Metrics(environment.client("cloudwatch"), environment.layout().stage)
+
+
+@cache
+def outbox() -> Outbox:
+    """What tells people; a function that may not read job logs only tells of refused triggers."""
+    notices = Notices(environment.client("sns"), environment.layout().topic_arn)
+    return Outbox(ledger(), metrics(), notices, environment.now, _last_words)
+
+
+def _last_words(run: Run) -> str:
+    logs = JobLogs(environment.client("logs"), jobs())
+    return logs.last_words(run.execution_arn, run.step)
+
+
+@cache
+def jobs() -> RunJobs:
+    """Reads steps and jobs."""
+    return RunJobs(environment.client("sagemaker"))
+
+
+@cache
+def dispatcher() -> Dispatcher:
+    """Starts what may start."""
+    layout = environment.layout()
+    starter = Starter(layout, environment.client("sagemaker"), ledger(), environment.now)
+    return Dispatcher(starter, Settings.load(layout.stage).launching)
+
+
+@cache
+def launcher() -> Launcher:
+    """Takes trigger objects."""
+    planner = Planner(environment.layout(), environment.client("s3"), environment.client("sagemaker"), environment.now)
+    return Launcher(planner, ledger(), dispatcher(), outbox())
+
+
+@cache
+def tracker() -> Tracker:
+    """Follows executions."""
+    return Tracker(environment.client("sagemaker"), dispatcher().starter, outbox(), jobs(), environment.now)
+
+
+@cache
+def reconciler() -> Reconciler:
+    """Makes everything right."""
+    batches = Batches(ledger(), environment.now)
+    return Reconciler(environment.layout(), tracker(), dispatcher(), batches, metrics())

@@ -1,0 +1,1 @@
+"""Permissions: what a call needs, what policies say to it, and a record of both."""

@@ -1,0 +1,1 @@
+"""Warm starts: the image's programs forked from a process that has imported everything already."""

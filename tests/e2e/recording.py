@@ -1,0 +1,116 @@
+"""A small cycle on an embedded AWS of its own that carries out what policies deny; what happened goes to a file.
+
+It runs as a process, because its cloud has its own clock and its own environment variables.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rightpack.cli import clock, facts, permissions, upload, weeks
+from rightpack.cli.embedded import Embedded, embedded_cloud
+from rightpack.cli.stage import Stage
+from rightpack.cli.waiting import await_runs, request_drops
+
+PRODUCTS = 1_500
+DATE = "2026-09-13"
+LENIENT = {"gate": {"criteria": [{"metric": "roc_auc", "floor": 0.5}]}}
+RUN_SECONDS = 240.0
+LOOK_SECONDS = 60.0
+MISSED = "9d"
+
+
+def record(cloud: Embedded) -> dict[str, Any]:
+    """Play the cycle: a training, an inference, a bad trigger, a poison message, and a week that is missed."""
+    stage = Stage.connect("dev", LENIENT)
+    upload.migrate(stage)
+    shop = weeks.catalogue(stage.settings, seed=7, products=PRODUCTS)
+    weeks.load_week(stage, weeks.write_week(shop, 0, cloud.root / "week", stage.settings))
+    runs = [
+        *_run(stage, pipeline="training", mode="weekly", package_types=["carton"]),
+        *_run(stage, pipeline="inference", mode="monthly"),
+    ]
+    _bad_trigger(stage)
+    dead = _poison(stage)
+    fired = _missed_week(stage)
+    return {
+        "runs": runs,
+        "dead": dead,
+        "fired": fired,
+        "alarms": facts.alarms(stage),
+        "mail": [path.read_text() for path in sorted((cloud.root / "mail").glob("*.txt"))],
+        "report": permissions.fetch(cloud.endpoint),
+        "policies": _policies(stage),
+    }
+
+
+def _run(stage: Stage, **event: Any) -> list[list[str]]:
+    drops = request_drops(stage, {"business_date": DATE, **event})
+    return [[run.run_id, str(run.state), run.reason] for run in await_runs(stage, drops, timeout=RUN_SECONDS)]
+
+
+def _bad_trigger(stage: Stage) -> None:
+    key = f"drops/training/{DATE}/bad/_TRIGGER.json"
+    stage.client("s3").put_object(Bucket=stage.layout.data_bucket, Key=key, Body=b"{}")
+
+
+def _poison(stage: Stage) -> int:
+    """Send what nobody can read; it must end among the dead letters, and an alarm must tell."""
+    sqs = stage.client("sqs")
+    url = sqs.get_queue_url(QueueName=stage.layout.named("triggers"))["QueueUrl"]
+    dead = sqs.get_queue_url(QueueName=stage.layout.named("triggers-dead"))["QueueUrl"]
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "1"})  # six minutes, five times, otherwise
+    sqs.send_message(QueueUrl=url, MessageBody="poison")
+
+    def buried() -> int:
+        found = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["ApproximateNumberOfMessages"])
+        return int(found["Attributes"]["ApproximateNumberOfMessages"])
+
+    count = _until(buried)
+    _until(lambda: any("dead-letters" in alarm["name"] for alarm in facts.alarms(stage)))
+    return count
+
+
+def _missed_week(stage: Stage) -> list[str]:
+    """Move the clock with the weekly schedule switched off; the daily and the reconciling one go on."""
+    stage.client("events").disable_rule(Name=stage.layout.named("unload-training-weekly"))
+    found = clock.control(f"clock/advance/{clock.seconds(MISSED)}")
+    _until(lambda: any("training" in alarm["name"] for alarm in facts.alarms(stage)))
+    return [item["schedule"] for item in found["fired"]]
+
+
+def _policies(stage: Stage) -> dict[str, dict[str, Any]]:
+    """The documents of every role of the stage, as they were deployed."""
+    iam = stage.client("iam")
+    names = [
+        role["RoleName"] for role in iam.list_roles()["Roles"] if role["RoleName"].startswith(stage.layout.named(""))
+    ]
+    return {
+        role: {
+            name: iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+            for name in iam.list_role_policies(RoleName=role)["PolicyNames"]
+        }
+        for role in names
+    }
+
+
+def _until(question: Callable[[], int]) -> int:
+    deadline = time.monotonic() + LOOK_SECONDS
+    while not (found := question()) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return found
+
+
+def main(root: Path, target: Path) -> None:
+    """Record into `target`."""
+    with embedded_cloud("dev", root=root, iam="enforce") as cloud:
+        target.write_text(json.dumps(record(cloud), indent=1))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

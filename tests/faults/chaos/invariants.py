@@ -1,0 +1,177 @@
+"""What must hold after every seed, whatever was injected; each answer is a list of violations in plain words."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rightpack.ledger import Run, RunState
+from tests.faults.chaos.cycle import Watch, executions, open_executions, unloads, versions
+from tests.faults.chaos.world import World
+
+_RUN_LINE = re.compile(r"^Run: (\S+)$", re.MULTILINE)
+_TELLING = {"kill-before", "kill-after", "lost-answer", "gateway-restart", "kill-function"}
+_OPEN_JOBS = ("processing", "training", "transform")
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What was there before a seed."""
+
+    products: frozenset[str]
+    executions: frozenset[str]
+    mails: frozenset[str]
+
+    @classmethod
+    def look(cls, world: World) -> Before:
+        return cls(
+            frozenset(predicted(world)),
+            frozenset(e["PipelineExecutionArn"] for e in executions(world)),
+            frozenset(path.name for path in world.cloud.mail.glob("*.txt")),
+        )
+
+
+def violations(watch: Watch, before: Before, kinds: Collection[str]) -> list[str]:
+    """Everything that does not hold after a seed in which faults of these kinds struck."""
+    checks: tuple[Callable[[], Iterator[str]], ...] = (
+        lambda: _ended(watch),
+        lambda: _one_execution_each(watch, before),
+        lambda: _loaded_rows_are_audited(watch),
+        lambda: _nothing_vanished(watch.world, before),
+        lambda: _registry_agrees(watch),
+        lambda: _no_orphans(watch),
+        lambda: _told_once(watch, before, again=bool(_TELLING & set(kinds))),
+    )
+    return [problem for check in checks for problem in check()]
+
+
+def predicted(world: World) -> set[str]:
+    """Products with a current prediction."""
+    rows = world.rows(f"SELECT DISTINCT product_id FROM {world.stage.schema}.current_predictions")
+    return {row["product_id"] for row in rows}
+
+
+def _ended(watch: Watch) -> Iterator[str]:
+    """Every trigger is in exactly one terminal state."""
+    if watch.stuck:
+        yield f"stuck: {watch.stuck}"
+    for run_id, run in watch.runs().items():
+        if run is None:
+            yield f"the trigger of {run_id} is not in the ledger"
+        elif run.open:
+            yield f"{run_id} is still {run.state}: {run.reason}"
+
+
+def _one_execution_each(watch: Watch, before: Before) -> Iterator[str]:
+    """No run was launched twice, every execution has its run, and both say the same of the outcome."""
+    states = {"Succeeded": RunState.COMPLETED, "Failed": RunState.FAILED, "Stopped": RunState.STOPPED}
+    found = [e for e in executions(watch.world) if e["PipelineExecutionArn"] not in before.executions]
+    by_arn = {run.execution_arn: run for run in watch.runs().values() if run is not None and run.execution_arn}
+    for execution in found:
+        arn, status = execution["PipelineExecutionArn"], execution["PipelineExecutionStatus"]
+        run = by_arn.get(arn)
+        if run is None:
+            if not _relaunched(watch, execution):
+                yield f"{arn} ({execution.get('PipelineExecutionDisplayName')}, {status}) belongs to no run"
+        elif states.get(status) is not run.state:
+            yield f"{run.run_id} is {run.state}, but its execution is {status}"
+
+
+def _relaunched(watch: Watch, execution: dict[str, Any]) -> bool:
+    """Whether it is an earlier launch of a run that went on with another one, on other machines."""
+    name = str(execution.get("PipelineExecutionDisplayName", ""))
+    runs = [run for run_id, run in watch.runs().items() if run is not None and name.startswith(run_id)]
+    return execution["PipelineExecutionStatus"] in {"Failed", "Stopped"} and any(
+        getattr(run, "relaunches", 0) for run in runs
+    )
+
+
+def _loaded_rows_are_audited(watch: Watch) -> Iterator[str]:
+    """Every loaded row belongs to exactly one audited run, and every run that completed is audited once."""
+    world, schema = watch.world, watch.world.stage.schema
+    rows = world.rows(f"SELECT run_id, COUNT(*) AS n FROM {schema}.load_audit GROUP BY run_id")
+    audited = {row["run_id"]: row["n"] for row in rows}
+    yield from (f"{run_id} has {n} audit rows" for run_id, n in audited.items() if n != 1)
+    for table, key in (
+        ("packaging_predictions", "product_id, package_type"),
+        ("packaging_recommendations", "product_id"),
+    ):
+        for row in world.rows(f"SELECT DISTINCT run_id FROM {schema}.{table}"):
+            if row["run_id"] not in audited:
+                yield f"{table} holds rows of {row['run_id']}, which no audit knows"
+        double = f"SELECT {key}, COUNT(*) AS n FROM {schema}.{table} GROUP BY {key} HAVING COUNT(*) > 1 LIMIT 1"
+        yield from (f"{table} holds a row twice: {row}" for row in world.rows(double))
+    for run in _runs(watch, "inference"):
+        if run.state is RunState.COMPLETED and run.run_id not in audited:
+            yield f"{run.run_id} is Completed, but nothing was loaded"
+
+
+def _nothing_vanished(world: World, before: Before) -> Iterator[str]:
+    missing = before.products - predicted(world)
+    if missing:
+        yield f"{len(missing)} products lost their prediction, {min(missing)} is one"
+
+
+def _registry_agrees(watch: Watch) -> Iterator[str]:
+    """A completed training registered one model, any other training none."""
+    world = watch.world
+    groups = {world.stage.layout.model_group(run.package_type) for run in _runs(watch, "training")}
+    registered = Counter(p.metadata.get("run-id", "") for group in groups for p in world.stage.registry.versions(group))
+    for run in _runs(watch, "training"):
+        wanted = 1 if run.state is RunState.COMPLETED else 0
+        if registered[run.run_id] != wanted:
+            yield f"{run.run_id} is {run.state}, and {registered[run.run_id]} models say they come from it"
+
+
+def _no_orphans(watch: Watch) -> Iterator[str]:
+    """Nothing runs any more: no execution, no job, no process."""
+    world = watch.world
+    yield from (f"{arn} still runs" for arn in open_executions(world))
+    for kind in _OPEN_JOBS:
+        listed = getattr(world.client("sagemaker"), f"list_{kind}_jobs")(StatusEquals="InProgress")
+        yield from (f"{job} still runs" for job in listed[f"{kind.capitalize()}JobSummaries"])
+    left = world.image.running()
+    if left:
+        yield f"{left} processes of jobs are left"
+
+
+def _told_once(watch: Watch, before: Before, *, again: bool) -> Iterator[str]:
+    """Every failure was told once, no success was told as a failure, and a drop that broke off was told, too.
+
+    SNS takes no request token. Where something died while telling (`again`) a failure may be told twice, never less.
+    """
+    mails = [path.read_text() for path in _mails(watch.world) if path.name not in before.mails]
+    told = Counter(run_id for text in mails for run_id in _RUN_LINE.findall(text))
+    for run_id, run in watch.runs().items():
+        if run is None:
+            continue
+        refused = sum(f"quarantine/{run_id}/" in text for text in mails)
+        wanted = 1 if run.state in {RunState.FAILED, RunState.REFUSED, RunState.STOPPED} else 0
+        most = 2 * wanted if again else wanted
+        if not wanted <= told[run_id] + refused <= most:
+            yield f"{run_id} is {run.state} ({run.reason[:120]}), and was told {told[run_id] + refused} times"
+    for name in _failed_unloads(watch):
+        times = sum(name in text for text in mails)
+        if not 1 <= times <= 1 + again:
+            yield f"the unload {name} failed, and was told {times} times"
+
+
+def _failed_unloads(watch: Watch) -> Iterator[str]:
+    for pipeline in ("training", "inference"):
+        drops = {key.rpartition("/")[0] for key, _ in versions(watch.world, f"drops/{pipeline}/{watch.date}/")}
+        for drop in {drop.removesuffix("/data") for drop in drops}:
+            for statement in unloads(watch.world, f"{drop}/"):
+                if statement["Status"] in {"FAILED", "ABORTED"}:
+                    yield statement["StatementName"]
+
+
+def _mails(world: World) -> list[Path]:
+    return sorted(world.cloud.mail.glob("*.txt"))
+
+
+def _runs(watch: Watch, pipeline: str) -> list[Run]:
+    return [run for run in watch.runs().values() if run is not None and run.pipeline == pipeline]
