@@ -16,7 +16,8 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: chaos help bench-decisions bench-gate bench-tuning install demo test check lint lock render synth clean
+.PHONY: help install demo test check lint lock render synth clean
+.PHONY: bench bench-decisions bench-gate bench-tuning chaos fuzz submit-2000
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -61,6 +62,9 @@ lint: $(VENV)/.all ## format, style, types, imports, fresh definitions and templ
 bench-tuning: $(VENV)/.all ## tuning by each strategy against the default parameters; ARGS="--seeds 1"
 	$(BIN)/python -m benchmarks.tuning --json out/bench-tuning.json $(ARGS)
 
+bench: $(VENV)/.all ## speed against peers, as ratios in one run; ARGS="--only scoring catalogue"
+	$(BIN)/python -m benchmarks.speed --json out/bench.json $(ARGS)
+
 render: $(VENV)/.all ## write pipelines/definitions
 	$(BIN)/python -m pipelines.render
 
@@ -77,13 +81,11 @@ SEEDS ?= 500
 chaos: $(VENV)/.all ## the whole cycle under random faults and kills: SEEDS=500, or SEED=n to run one alone
 	$(BIN)/python -m tests.faults.chaos $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) $(ARGS)
 
-.PHONY: fuzz
 fuzz: $(VENV)/.all ## 10,000 broken triggers, manifests, Parquet files, requests and archives; ARGS="--examples 500 --seed 2"
 	$(BIN)/python -m tests.faults.fuzz --json out/fuzz.json $(ARGS)
 
-clean: ## remove what was built
-	rm -rf $(VENV) out dist build cdk.out
-
-.PHONY: submit-2000
 submit-2000: $(VENV)/.all ## 2,000 submitted runs with 30 % transient failures: all end, none is launched twice; ARGS="--runs 200"
 	$(BIN)/python -m benchmarks.submit_many --json out/submit-2000.json $(ARGS)
+
+clean: ## remove what was built
+	rm -rf $(VENV) out dist build cdk.out

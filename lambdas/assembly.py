@@ -45,7 +45,7 @@ def _last_words(run: Run) -> str:
 @cache
 def jobs() -> RunJobs:
     """Reads steps and jobs."""
-    return RunJobs(environment.client("sagemaker"))
+    return RunJobs(environment.client("sagemaker"), environment.client("s3"))
 
 
 @cache

@@ -14,6 +14,13 @@ def s3() -> Any:
     return s3_backends[ACCOUNT]["aws"]
 
 
+def dynamodb() -> Any:
+    """Tables."""
+    from moto.dynamodb.models import dynamodb_backends
+
+    return dynamodb_backends[ACCOUNT][REGION]
+
+
 def sqs() -> Any:
     """Queues."""
     from moto.sqs.models import sqs_backends

@@ -122,6 +122,11 @@ class Gateway:
             return answers.success(request, operation(call, request.parameters()))
         if call.service not in PASSED:
             raise NotSimulatedError(f"the service {call.service!r} ({call.action})")
+        with self._alone if call.service in ATOMIC else nullcontext():
+            return self._passed(call, request)
+
+    def _passed(self, call: Call, request: Inbound) -> Answer:
+        """Answer from a route, or let moto do it."""
         route = self._routes.get(call.service)
         routed = route(call, request) if route else None
         if routed is not None:
@@ -129,8 +134,7 @@ class Gateway:
         check = self._guards.get((call.service, call.action))
         if check is not None:
             check(call, request.parameters())
-        with self._alone if call.service in ATOMIC else nullcontext():
-            return self._moto(request)
+        return self._moto(request)
 
     def _operation(self, call: Call) -> Operation | None:
         owned = self._services.get(call.service)

@@ -34,6 +34,7 @@ from local_cloud.iam.authority import Authority, Mode
 from local_cloud.iam.documents import WITH_POLICIES, check_documents
 from local_cloud.iam.evaluation import Need
 from local_cloud.iam.resources import log_needs
+from local_cloud.index_query import index_query
 from local_cloud.lambdas import runtime_path
 from local_cloud.lambdas.environment import Machine
 from local_cloud.lambdas.functions import Functions, Records
@@ -144,6 +145,7 @@ class Machinery:
         gateway.own(CloudFormation(self.stacks, self.objects.read))
         gateway.route("s3", RangedGet(moto))
         gateway.route("lambda", self.functions.route)
+        gateway.route("dynamodb", index_query)
         gateway.answer("events", "PutEvents", self.bus.put_events)
         gateway.answer("events", "TestEventPattern", self.bus.match_pattern)
         gateway.guard("events", "PutTargets", self.bus.check_targets)

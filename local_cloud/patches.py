@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import inspect
+import json
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -50,6 +51,7 @@ _EXPECTED: dict[tuple[str, str], list[str]] = {
     ("moto.events.models", "EventPattern.matches_event"): ["self", "event"],
     ("moto.events.models", "EventPattern.load"): ["raw_pattern"],
     ("moto.sqs.models", "Queue.delete_message"): ["self", "receipt_handle"],
+    ("moto.sqs.models", "Queue._set_attributes"): ["self", "attributes", "now"],
     ("moto.sqs.models", "Queue.add_message"): ["self", "message"],
     ("moto.sns.models", "SNSBackend.publish"): [
         *("self", "message", "arn", "phone_number", "subject", "message_attributes", "group_id"),
@@ -68,6 +70,13 @@ _EXPECTED: dict[tuple[str, str], list[str]] = {
     ],
 }
 _ATTRIBUTES: dict[tuple[str, str], set[str]] = {
+    ("moto.dynamodb.models.table", "Table.__init__"): {
+        "items",
+        "attr",
+        "global_indexes",
+        "hash_key_attr",
+        "range_key_attr",
+    },
     ("moto.s3.models", "FakeKey.__init__"): {"_value_buffer", "lock", "contentsize", "_etag"},
     ("moto.sqs.models", "Queue.__init__"): {"_messages", "_messages_lock", "lambda_event_source_mappings"},
     ("moto.cloudwatch.models", "Alarm.__init__"): {"state_value", "metric_data_queries", "treat_missing_data", "rule"},
@@ -85,7 +94,7 @@ _ETAG_POSITION = 2  # of put_object's arguments after the value
 _NAMES = {
     *(
         f"moto.{name}.models.{name}_backends"
-        for name in ("s3", "sqs", "sns", "events", "scheduler", "logs", "cloudwatch")
+        for name in ("s3", "sqs", "sns", "events", "scheduler", "logs", "cloudwatch", "dynamodb")
     ),
     *("moto.iam.models.iam_backends", "moto.sts.models.sts_backends", "moto.awslambda.models.lambda_backends"),
     *("moto.iam.aws_managed_policies.aws_managed_policies_data", "moto.core.responses.ActionResult"),
@@ -202,6 +211,7 @@ class Patches:
             return deleting
 
         self._replace(sqs.Queue, "delete_message", delete)
+        self._replace(sqs.Queue, "_set_attributes", _keeping_policy)
 
     def _sns(self) -> None:
         import moto.sns.models as sns
@@ -226,8 +236,6 @@ class Patches:
         self._replace(sns.Subscription, "publish", publish)
 
     def _lambda(self) -> None:
-        import json
-
         import moto.awslambda.models as functions
 
         hooks = self._hooks
@@ -298,6 +306,17 @@ def _event_bridge_told(original: Any) -> Any:
         return status, headers, ElementTree.tostring(root, encoding="unicode")
 
     return getting
+
+
+def _keeping_policy(original: Any) -> Any:
+    """What SetQueueAttributes does not name stays as it is; moto takes away the queue's policy."""
+
+    def setting(queue: Any, attributes: dict[str, Any], now: float | None = None) -> None:
+        former = getattr(queue, "_policy_json", None)
+        kept = {"Policy": json.dumps(former)} if former and "Policy" not in attributes else {}
+        original(queue, {**attributes, **kept}, now)
+
+    return setting
 
 
 def _tagged_at_once(original: Any) -> Any:

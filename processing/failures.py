@@ -25,7 +25,7 @@ WHAT_TO_DO: Final = {
 
 def message_of(error: RightpackError) -> bytes:
     """UTF-8 text for the person who must act: kind, what happened, what to do; short enough to arrive whole."""
-    ending = f" {WHAT_TO_DO[error.fault]}"
+    ending = f" {error.remedy or WHAT_TO_DO[error.fault]}"
     text = f"{type(error).__name__}: {error}".encode()
     room = MESSAGE_BYTES - len(ending.encode())
     return text[:room].decode(errors="ignore").encode() + ending.encode()

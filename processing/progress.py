@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -14,11 +15,23 @@ from processing.statistics.metrics import Ranked
 Say = Callable[[Mapping[str, float]], None]
 ROUNDS: Final = "boosted_rounds"
 PREFIX: Final = "tuning_"
+MOST_VARIABLE: Final = "MOST_REPORTS"  # of a training; Hyperband ends one that makes more before it has saved its model
 
 
 def unsaid(values: Mapping[str, float]) -> None:
     """Keep figures to oneself."""
     del values
+
+
+def at_most(reports: int, say: Say) -> Say:
+    """Say the first so many; the others are kept to oneself."""
+    count = itertools.count()
+
+    def sparing(values: Mapping[str, float]) -> None:
+        if next(count) < reports:
+            say(values)
+
+    return sparing
 
 
 def lines(values: Mapping[str, float]) -> str:

@@ -20,18 +20,19 @@ from processing.architectures.base import BUILT_IN, Architecture, Examples, Opti
 from processing.architectures.calibration import Calibration
 from processing.architectures.ordinal.trees import DEFAULTS as JOINT
 from processing.artefact import Card, Entry, libraries, write_index
+from processing.checkpoints import Checkpoints
 from processing.columns import LABEL, PRODUCT, WEIGHT
 from processing.features.encoder import Encoder
 from processing.features.raw import RawColumns
 from processing.features.topical import Topical
 from processing.job import Job, run_step
 from processing.plugins import Source, blaming, fetch_source
-from processing.progress import Judge, Say, lines, prefixed, unsaid
+from processing.progress import MOST_VARIABLE, Judge, Say, at_most, lines, prefixed, unsaid
 from processing.scoring.bundle import Scorer
 from processing.splitting import fractions
 from processing.topics.approved import approved
 from processing.training_joint import train_joint
-from rightpack.errors import DataError
+from rightpack.errors import DataError, InternalError
 from rightpack.packaging import EVERY_TYPE
 from rightpack.settings import Settings
 from rightpack.topic_model import without_topics
@@ -79,7 +80,8 @@ def _single(job: Job, table: pa.Table, settings: Settings, given: Mapping[str, s
         defaults = getattr(resolve(training.architecture, source), "defaults", None)
         parameters = {**training.parameters, **hyperparameters.typed(given, defaults, training.architecture)}
         tuned = replace(settings, training=replace(training, parameters=parameters))
-        scorer = train(table, package_type, tuned, source, say=_say, topics=topics)
+        marks = Checkpoints.of(job)
+        scorer = train(table, package_type, tuned, source, say=_interim(job), topics=topics, checkpoints=marks)
         # the card holds the parameters; the digest finds the settings that they were laid over
         scorer = replace(scorer, card=replace(scorer.card, settings_digest=settings.digest))
         if source:
@@ -104,15 +106,19 @@ def train(
     *,
     say: Say = unsaid,
     topics: Topical | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> Scorer:
     """Learn from a prepared training table; the same table, settings and `topics` give the same files.
 
-    `say` is told how good the model is while it learns.
+    `say` is told how good the model is while it learns; with `checkpoints` it goes on where one was interrupted.
     """
     encoder = Encoder.learn(RawColumns(table, "the training data"), settings.features, topics)
     examples = _examples(table, encoder)
     inside = fractions(table[PRODUCT], f"{settings.split.salt}/tuning") < TUNING_SHARE
-    learned = _learn(examples, inside, settings, resolve(settings.training.architecture, source), say=say)
+    training = settings.training
+    options = Options(training.parameters, training.seed, training.threads or os.cpu_count() or 1)
+    options = replace(options, checkpoints=checkpoints)
+    learned = _learn(examples, inside, resolve(training.architecture, source), options, say=say)
     card = Card(
         package_type=package_type,
         architecture=settings.training.architecture,
@@ -138,13 +144,11 @@ def _examples(table: pa.Table, encoder: Encoder) -> Examples:
 def _learn(
     examples: Examples,
     inside: np.ndarray[tuple[int], np.dtype[np.bool_]],
-    settings: Settings,
     architecture: type[Architecture],
+    options: Options,
     *,
     say: Say,
 ) -> Learned:
-    training = settings.training
-    options = Options(training.parameters, training.seed, training.threads or os.cpu_count() or 1)
     tuning, learning = examples.take(inside), examples.take(~inside)
     if min(_rarer(tuning), _rarer(learning)) < LEAST_PER_CLASS:
         return Learned(architecture.fit(examples, None, options), Calibration(), {})
@@ -173,6 +177,16 @@ def _refuse_poor(table: pa.Table, package_type: str, minimum_rows: int) -> None:
 
 def _announce(card: Card) -> None:
     _say({"train_rows": card.rows, "train_label_share": card.label_share, **prefixed(card.tuning)})
+
+
+def _interim(job: Job) -> Say:
+    """How the training says how it does before its end, which is the last report that a tuning job counts."""
+    most = job.environment.get(MOST_VARIABLE, "")
+    if not most:
+        return _say
+    if not most.isdecimal() or not int(most):
+        raise InternalError(f"{MOST_VARIABLE} is {most!r}; the pipeline definition must give a whole number.")
+    return at_most(int(most) - 1, _say)
 
 
 def _say(values: Mapping[str, float]) -> None:

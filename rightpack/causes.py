@@ -48,6 +48,7 @@ WORDS: Final = (
     ("exit code 75", Cause.PLATFORM),
     ("TriggerError", Cause.DATA),
     ("ManifestError", Cause.DATA),
+    ("ResultError", Cause.DATA),
     ("ContractError", Cause.DATA),
     ("DataError", Cause.DATA),
     ("SettingsError", Cause.SETTINGS),

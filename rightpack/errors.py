@@ -4,6 +4,7 @@
     ├── DataError            the drop, the trigger or the labels: fix the data, then drop again
     │   ├── TriggerError     the trigger file itself
     │   ├── ManifestError    files and manifest disagree
+    │   │   └── ResultError  what a run itself made cannot be used: drop again, and keep the run for whoever looks
     │   └── ContractError    a column is missing, renamed or of another type
     ├── SettingsError        a configuration file or override
     ├── CapacityError        AWS has no machine or the quota is used up (transient)
@@ -34,6 +35,7 @@ class RightpackError(Exception):
 
     fault: Fault = Fault.OURS
     transient: bool = False
+    remedy: str = ""  # what to do, where that is another thing than the fault says
 
 
 class DataError(RightpackError):
@@ -48,6 +50,12 @@ class TriggerError(DataError):
 
 class ManifestError(DataError):
     """Files and the manifest that describes them disagree."""
+
+
+class ResultError(ManifestError):
+    """What a run itself made is not what it said, or not usable; the data that it got is not to blame."""
+
+    remedy = "Drop the same date again; if it comes back, report it with the run's folder."
 
 
 class ContractError(DataError):

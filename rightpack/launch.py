@@ -6,10 +6,10 @@ import datetime as dt
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from rightpack.dispatch import Dispatcher
-from rightpack.errors import RightpackError
+from rightpack.errors import RightpackError, TriggerError
 from rightpack.layout import (
     SETTINGS_NAME,
     Layout,
@@ -29,6 +29,8 @@ from rightpack.trigger import MAX_BYTES, Trigger, TriggerObject, parse
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sagemaker import SageMakerClient
+
+DELETED: Final = frozenset({"NoSuchKey", "NoSuchVersion", "MethodNotAllowed", "404", "405"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +67,22 @@ class Planner:
         )
 
     def read(self, source: TriggerObject) -> bytes:
-        """Bytes of a trigger object, no more than are read anyway."""
+        """Bytes of a trigger object, no more than are read anyway.
+
+        Raises:
+            TriggerError: it was deleted in the meantime.
+        """
         query: dict[str, Any] = {"Bucket": source.bucket, "Key": source.key, "Range": f"bytes=0-{MAX_BYTES}"}
         if not _is_etag(source.version):
             query["VersionId"] = source.version
         try:
             return self.s3.get_object(**query)["Body"].read()
         except self.s3.exceptions.ClientError as error:
-            if error.response["Error"]["Code"] != "InvalidRange":  # an empty object has no byte 0
+            code = error.response["Error"]["Code"]
+            if code in DELETED:
+                place = f"s3://{source.bucket}/{source.key}"
+                raise TriggerError(f"{place} (version {source.version}) was deleted before it was read.") from error
+            if code != "InvalidRange":  # an empty object has no byte 0
                 raise
             return b""
 
@@ -136,8 +146,9 @@ class Launcher:
         known = self.ledger.find(source.run_id)
         if known is not None:
             return self._go_on(known)
-        body = self.planner.read(source)
+        body = b""
         try:
+            body = self.planner.read(source)
             trigger = parse(body, source)
             settings = Settings.load(self.planner.layout.stage, [trigger.settings])
             if trigger.package_type:

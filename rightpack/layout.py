@@ -59,6 +59,7 @@ class Metric(StrEnum):
     TRIGGER_QUARANTINED = "TriggerQuarantined"
     DROP_FAILED = "DropFailed"
     ROWS_LOADED = "RowsLoaded"
+    ROWS_QUARANTINED = "RowsQuarantined"
     HOURS_SINCE_SUCCESS = "HoursSinceLastSuccess"
     LAUNCH_WAIT = "LaunchWaitSeconds"
 

@@ -79,7 +79,8 @@ class Run:
 
     `tries` are refused starts, `retries` of its execution, `relaunches` on another instance type. `parameters` and
     `policy` are JSON texts: the pipeline parameters, and `rightpack.settings.Launching`. `jobs` is a JSON list of what
-    its steps ran and how long. `troubles` are the causes of everything that was tried again, in order.
+    its steps ran and how long. `quarantine` lists the rows of its drop that could not be used. `troubles` are the
+    causes of everything that was tried again, in order.
     `shape` tells its pipeline from the published one of that kind.
     """
 
@@ -118,6 +119,8 @@ class Run:
     instance_seconds: float = 0.0
     jobs: str = ""
     report: str = ""
+    quarantine: str = ""
+    rows_quarantined: int = 0
     shape: str = ""
 
     @property
@@ -363,7 +366,7 @@ def _item(run: Run) -> dict[str, Any]:
     return {key: _text(value) for key, value in asdict(run).items() if value}
 
 
-_NUMBERS: Final = {"tries": int, "retries": int, "relaunches": int, "instance_seconds": float}
+_NUMBERS: Final = {"tries": int, "retries": int, "relaunches": int, "instance_seconds": float, "rows_quarantined": int}
 
 
 def _run(item: dict[str, Any]) -> Run:

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
-from rightpack.errors import ConflictError, ManifestError, PlatformError
+from rightpack.errors import ConflictError, PlatformError, ResultError
 from rightpack.transport import StatementError, Transport
 from rightpack.warehouse import identifier, quoted, statements
 
 ATTEMPTS: Final = 5
 FIRST_PAUSE_SECONDS: Final = 0.2
+UNUSABLE: Final = re.compile(r"_unusable: (?P<row>.*?), rows: (?P<rows>\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ class Loader:
         """Load `run` and return its audit row; a run that is loaded already changes nothing.
 
         Raises:
-            ManifestError: the files are not what their manifest says; the tables are unchanged.
+            ResultError: the files are not what their manifest says, or hold what cannot be; the tables are unchanged.
             StatementError: the warehouse refused a statement; the tables are unchanged.
             ConflictError: other writers won the last of the attempts, or it could not be tried.
             PlatformError: the warehouse did not answer the last attempt, and the audit does not know the run.
@@ -123,11 +125,22 @@ class Loader:
             return
         for name, files in (("predictions", run.predictions), ("recommendations", run.recommendations)):
             if f"{name}_mismatch" in text:
-                raise ManifestError(
+                raise ResultError(
                     f"Run {run.run_id}: the files of {files.manifest_uri} do not hold exactly {files.rows} different "
-                    f"{name}; nothing was loaded. Score the drop again."
+                    f"{name}; nothing was loaded."
+                ) from error
+            if f"{name}_unusable" in text:
+                raise ResultError(
+                    f"Run {run.run_id}: {_first_unusable(text)} holds what is no number, or a suitability outside 0 to "
+                    f"1 (the files of {files.manifest_uri}); nothing was loaded."
                 ) from error
         raise error
+
+
+def _first_unusable(text: str) -> str:
+    """Row and number of rows, as the guard put them into the warehouse's error."""
+    found = UNUSABLE.search(text)
+    return f"{found['row']}, the first of {found['rows']} rows," if found else "a row"
 
 
 def _give_up(run_id: str, last: ConflictError | PlatformError | None) -> NoReturn:

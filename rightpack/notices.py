@@ -124,7 +124,8 @@ class Outbox:
     def _send(self, run: Run) -> None:
         if run.pipeline != BATCH and run.state in COUNTED:
             dimensions: dict[str, Any] = {} if run.state is RunState.REFUSED else {"Pipeline": run.pipeline}
-            self.metrics.put({COUNTED[run.state]: 1}, **dimensions)
+            refused = {Metric.ROWS_QUARANTINED: run.rows_quarantined} if run.rows_quarantined else {}
+            self.metrics.put({COUNTED[run.state]: 1, **refused}, **dimensions)
         if run.pipeline == BATCH:
             self.notices.batch_ended(run)
         elif run.state is RunState.FAILED:
@@ -150,6 +151,7 @@ def _facts(run: Run) -> str:
     lines = [f"Run: {run.run_id}", f"Trigger: {run.trigger_uri}", f"Execution: {run.execution_arn}"]
     lines += [f"Batch: {run.batch} ({run.variant})"] if run.batch else []
     lines += [f"Report: {run.report}"] if run.report else []
+    lines += [f"Rows refused: {run.rows_quarantined:,}, see {run.quarantine}"] if run.rows_quarantined else []
     return "\n".join(lines) + "\n"
 
 

@@ -14,12 +14,13 @@ from typing import Any, Final
 from rightpack.batches import Batches
 from rightpack.dispatch import Dispatcher
 from rightpack.layout import Layout, Metric, PipelineKind
-from rightpack.ledger import IN_FLIGHT, Run, RunState, stamp
+from rightpack.ledger import IN_FLIGHT, RETRY, Run, RunState, stamp
 from rightpack.metrics import Metrics
 from rightpack.tracking import Tracker
 from rightpack.trigger import MODES
 
 LOOK_BACK: Final = dt.timedelta(days=60)  # where the last success is looked for
+RECENT: Final = 50  # runs of each pipeline that are looked at whatever the ledger says of them
 ABSENT: Final = frozenset({"ResourceNotFound", "ResourceNotFoundException"})
 
 
@@ -51,9 +52,10 @@ class Reconciler:
     def reconcile(self) -> dict[str, Any]:
         """One pass; return counts of what was done. ExceptionGroup if any part failed, after all the others."""
         this = _Pass()
-        for arn in self._in_flight():
+        live = self._live()
+        for arn in dict.fromkeys(run.execution_arn for run in live if run.execution_arn and run.open):
             this.count("tracked", lambda arn=arn: int(self.tracker.track(arn) is not None))  # type: ignore[misc]
-        this.count("orphans", self._orphans)
+        this.count("orphans", lambda: self._orphans(live))
         this.count("tried", lambda: len(self.dispatcher.fill()))
         this.count("closed", lambda: len(self.batches.close()))
         this.count("told", lambda: self.tracker.outbox.tell_all(self.dispatcher.policy.notice_lease_seconds))
@@ -62,15 +64,19 @@ class Reconciler:
             raise ExceptionGroup(f"Reconciling was not complete; done: {this.done}", this.problems)
         return this.done
 
-    def _in_flight(self) -> list[str]:
-        """Executions of open runs, also of those that are older than queues."""
-        recent = [run for kind in PipelineKind for run in self.tracker.ledger.recent(kind.value, 50) if run.open]
-        queued = self.tracker.ledger.queued(IN_FLIGHT)
-        return list(dict.fromkeys(run.execution_arn for run in (*queued, *recent) if run.execution_arn))
+    def _live(self) -> list[Run]:
+        """Runs that may have an execution: those that should, and recent ones, also from before there were queues."""
+        recent = [run for kind in PipelineKind for run in self.tracker.ledger.recent(kind.value, RECENT)]
+        return [*self.tracker.ledger.queued(IN_FLIGHT), *self.tracker.ledger.queued(RETRY), *recent]
 
-    def _orphans(self) -> int:
-        """Executions that run although the ledger does not say so: a start that was never written down, or unwanted."""
-        return sum(self._is_orphan(kind, one) for kind in PipelineKind for one in self._running(kind))
+    def _orphans(self, live: list[Run]) -> int:
+        """Executions that run although the ledger does not say so: a start that was never written down, or unwanted.
+
+        They are looked for in the published pipelines and in those of the shapes that `live` runs were launched on.
+        """
+        shaped = {(PipelineKind(run.pipeline), run.shape) for run in live if run.shape}
+        places = [*((kind, "") for kind in PipelineKind), *sorted(shaped)]
+        return sum(self._is_orphan(kind, one) for kind, shape in places for one in self._running(kind, shape))
 
     def _is_orphan(self, kind: PipelineKind, summary: dict[str, Any]) -> bool:
         name = summary.get("PipelineExecutionDisplayName", "").partition("-try-")[0]
@@ -81,10 +87,13 @@ class Reconciler:
         self.tracker.track(arn)
         return True
 
-    def _running(self, kind: PipelineKind) -> Iterator[dict[str, Any]]:
+    def _running(self, kind: PipelineKind, shape: str) -> Iterator[dict[str, Any]]:
         try:
             answer = self.tracker.sagemaker.list_pipeline_executions(
-                PipelineName=self.layout.pipeline(kind), SortBy="CreationTime", SortOrder="Descending", MaxResults=100
+                PipelineName=self.layout.pipeline(kind, shape),
+                SortBy="CreationTime",
+                SortOrder="Descending",
+                MaxResults=100,
             )
         except self.tracker.sagemaker.exceptions.ClientError as error:
             if error.response["Error"]["Code"] not in ABSENT:

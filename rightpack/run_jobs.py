@@ -8,8 +8,10 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from rightpack.causes import Diagnosis, diagnose
+from rightpack.refused_rows import NONE_REFUSED, RefusedRows, refused_rows, told_by
 
 if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
     from mypy_boto3_sagemaker import SageMakerClient
 
 KINDS: Final = ("Processing", "Training", "Transform")
@@ -44,6 +46,7 @@ class Account:
     report: str = ""
     model: str = ""
     registered_by: str = ""
+    refused: RefusedRows = NONE_REFUSED
 
     @property
     def instance_seconds(self) -> float:
@@ -54,14 +57,16 @@ class Account:
         """Attributes of a run's record; those that are empty leave what is there."""
         jobs = json.dumps([{k: v for k, v in asdict(job).items() if v} for job in self.jobs])
         found = {"jobs": jobs, "report": self.report, "model": self.model, "instance_seconds": self.instance_seconds}
+        found |= {"quarantine": self.refused.file, "rows_quarantined": self.refused.rows}
         return {key: value for key, value in found.items() if value}
 
 
 @dataclass(frozen=True, slots=True)
 class RunJobs:
-    """Reads an execution's steps and jobs."""
+    """Reads an execution's steps and jobs, and with `s3` what they say of rows that could not be used."""
 
     sagemaker: SageMakerClient
+    s3: S3Client | None = None
 
     def steps(self, execution_arn: str) -> list[dict[str, Any]]:
         """Steps of an execution, the first one first."""
@@ -73,13 +78,16 @@ class RunJobs:
     def account(self, execution_arn: str) -> Account:
         """What the execution did."""
         jobs, report, model, registered_by = [], "", "", ""
+        told: dict[str, str] = {}
         for step in self.steps(execution_arn):
             kind, described = self._describe(step)
             jobs.append(_record(step, kind, described))
             report = _report(described) or report
+            told |= told_by(described) if step["StepStatus"] == "Succeeded" else {}
             arn = step.get("Metadata", {}).get("RegisterModel", {}).get("Arn", "")
             model, registered_by = (arn, step["StepName"]) if arn else (model, registered_by)
-        return Account(tuple(jobs), report, model, registered_by)
+        refused = refused_rows(self.s3, told) if self.s3 else NONE_REFUSED
+        return Account(tuple(jobs), report, model, registered_by, refused)
 
     def diagnose(self, execution_arn: str, otherwise: str) -> Diagnosis:
         """Why an execution failed: by its first failed step, else by `otherwise`, the words of the execution itself."""

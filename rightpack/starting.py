@@ -14,8 +14,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from rightpack.causes import PATIENT, Cause, Diagnosis, diagnose
 from rightpack.layout import Layout, PipelineKind
 from rightpack.ledger import Ledger, Run, RunState
@@ -47,7 +45,7 @@ class Starter:
                 ClientRequestToken=start_token(run),
                 PipelineParameters=[{"Name": k, "Value": v} for k, v in start_parameters(run).items()],
             )
-        except (ClientError, BotoCoreError) as error:
+        except _refusals() as error:
             refusal = refused(error)
             return self._not_started(run, refusal, _code(error) in NOT_YET_ALLOWED)
         arn = answer["PipelineExecutionArn"]
@@ -62,7 +60,7 @@ class Starter:
             self.sagemaker.retry_pipeline_execution(
                 PipelineExecutionArn=run.execution_arn, ClientRequestToken=_digest(f"{run.execution_arn}#{run.retries}")
             )
-        except (ClientError, BotoCoreError) as error:
+        except _refusals() as error:
             refusal = refused(error)
             if _code(error) not in NOT_ENDED:  # else it runs already, by another hand
                 if not refusal.transient:
@@ -126,12 +124,20 @@ def start_parameters(run: Run) -> dict[str, str]:
     return {**found, **{name: value for name, value in fallback.items() if name in taken}}
 
 
-def refused(error: ClientError | BotoCoreError) -> Diagnosis:
+def _refusals() -> tuple[type[Exception], ...]:
+    """What a call may raise; imported when one does, because a cold start must not wait for it."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    return BotoCoreError, ClientError
+
+
+def refused(error: Exception) -> Diagnosis:
     """What the refusal of a call means; where the service did not answer, trying again can help."""
-    if not isinstance(error, ClientError):
+    answer: dict[str, Any] | None = getattr(error, "response", None)
+    if answer is None:
         return Diagnosis(Cause.PLATFORM, True, f"SageMaker did not answer: {error}")
-    found = diagnose(f"{_code(error)}: {error.response.get('Error', {}).get('Message', '')}")
-    broken = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)) >= 500
+    found = diagnose(f"{_code(error)}: {answer.get('Error', {}).get('Message', '')}")
+    broken = int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)) >= 500
     return Diagnosis(Cause.PLATFORM, True, found.reason) if broken and not found.transient else found
 
 

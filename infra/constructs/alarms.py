@@ -112,6 +112,7 @@ def every_watch(
     """All alarms of a stage; `functions` are those that are called without anybody who waits for the answer."""
     return [
         *(of_pipeline(metrics, kind) for kind in PipelineKind),
+        *(of_refused_rows(metrics, kind) for kind in (PipelineKind.TRAINING, PipelineKind.INFERENCE)),
         *(of_schedule(metrics, schedule) for schedule in schedules),
         of_loads(metrics),
         *(watch for name in package_types for watch in of_package_type(metrics, name)),
@@ -127,6 +128,16 @@ def of_pipeline(metrics: StageMetrics, kind: PipelineKind) -> Watch:
         metrics.total(Metric.RUN_FAILED, Pipeline=kind.value),
         f"A {kind.value} run failed. What was approved and loaded before stays in use. `rightpack runs` names the "
         "step and the reason; mend the cause and drop the trigger again.",
+    )
+
+
+def of_refused_rows(metrics: StageMetrics, kind: PipelineKind) -> Watch:
+    """A run went on without some rows of its drop; too many of them fail it, which is another alarm."""
+    return Watch(
+        f"rows-quarantined-{kind.value}",
+        metrics.total(Metric.ROWS_QUARANTINED, Pipeline=kind.value),
+        f"Rows of a {kind.value} drop could not be used and were left out; the run went on without them. `rightpack "
+        "runs RUN` names the list with the reason of every row; mend them at their source and drop again.",
     )
 
 

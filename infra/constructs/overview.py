@@ -96,7 +96,11 @@ def _drift(metrics: StageMetrics, package_types: Sequence[str]) -> list[cloudwat
 
 
 def _rows(metrics: StageMetrics) -> list[cloudwatch.IMetric]:
-    return [metrics.total(Metric.ROWS_LOADED, minutes=DAY, Pipeline=PipelineKind.INFERENCE.value)]
+    refused = (PipelineKind.TRAINING, PipelineKind.INFERENCE)
+    return [
+        metrics.total(Metric.ROWS_LOADED, minutes=DAY, Pipeline=PipelineKind.INFERENCE.value),
+        *(metrics.total(Metric.ROWS_QUARANTINED, minutes=DAY, Pipeline=kind.value) for kind in refused),
+    ]
 
 
 def _drops(metrics: StageMetrics) -> list[cloudwatch.IMetric]:

@@ -13,6 +13,7 @@ from infra.permissions.statement import allow, put_metrics
 from rightpack.drop_failures import FAILED_NAME
 from rightpack.drops import REQUEST_NAME
 from rightpack.layout import TRIGGER_NAME
+from rightpack.refused_rows import FILES
 
 Statements = list[iam.PolicyStatement]
 
@@ -75,8 +76,10 @@ def track_runs(arns: Arns) -> Statements:
             "ReadJobLogs",
             "logs:DescribeLogStreams",
             "logs:GetLogEvents",
-            on=[arns.arn("logs", f"log-group:/aws/sagemaker/{kind}Jobs:*") for kind in JOB_KINDS],
+            # Without a colon before the star: a group is asked for by its bare ARN, a stream of it by a longer one.
+            on=[arns.arn("logs", f"log-group:/aws/sagemaker/{kind}Jobs*") for kind in JOB_KINDS],
         ),
+        allow("ReadRefusedRows", "s3:GetObject", on=[arns.artefacts(f"runs/*/{o}/{f}") for o, f in FILES.items()]),
         put_metrics(),
         notify(arns),
     ]
@@ -84,7 +87,9 @@ def track_runs(arns: Arns) -> Statements:
 
 def reconcile(arns: Arns) -> Statements:
     """What track-runs may, and look for executions that no event told of."""
-    return [*track_runs(arns), allow("FindExecutions", "sagemaker:ListPipelineExecutions", on=arns.pipelines)]
+    shaped = f"{arns.shaped_trainings}*"
+    find = allow("FindExecutions", "sagemaker:ListPipelineExecutions", on=[*arns.pipelines, shaped])
+    return [*track_runs(arns), find]
 
 
 def start_runs(arns: Arns) -> Statements:

@@ -3,32 +3,54 @@
 from __future__ import annotations
 
 import json
+import traceback
 from typing import Any
 
 from lambdas.assembly import launcher
-from rightpack.errors import RightpackError
+from rightpack.errors import Fault, TriggerError
 from rightpack.trigger import TriggerObject
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Launch every record; those that must be tried again are named in the answer and stay in the queue."""
+    """Launch every record; those that failed are named in the answer, stay in the queue and end as dead letters.
+
+    Whatever is wrong with one message, the others go on.
+    """
     failures = []
     for record in event["Records"]:
         try:
-            run = launcher().launch(trigger_object(json.loads(record["body"])))
-        except RightpackError as error:
-            report(outcome="retry", fault=error.fault, reason=str(error), message=record["messageId"])
+            run = launcher().launch(trigger_object(record["body"]))
+        except Exception as error:  # noqa: BLE001 - told in the answer, which brings back this message alone
+            report(outcome="retry", message=record["messageId"], **told(error))
             failures.append({"itemIdentifier": record["messageId"]})
         else:
             report(outcome=run.state, run_id=run.run_id, execution=run.execution_arn, reason=run.reason)
     return {"batchItemFailures": failures}
 
 
-def trigger_object(event: dict[str, Any]) -> TriggerObject:
-    """The object an S3 event speaks of: its version where the bucket is versioned, else its entity tag in quotes."""
-    found = event["detail"]["object"]
-    version = found.get("version-id") or f'"{found["etag"]}"'
-    return TriggerObject(event["detail"]["bucket"]["name"], found["key"], version)
+def trigger_object(body: str) -> TriggerObject:
+    """The object an S3 event speaks of: its version where the bucket is versioned, else its entity tag in quotes.
+
+    Raises:
+        TriggerError: the message is no such event.
+    """
+    try:
+        detail = json.loads(body)["detail"]
+        found = detail["object"]
+        version = found.get("version-id") or f'"{found["etag"]}"'
+        parts = (detail["bucket"]["name"], found["key"], version)
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise TriggerError(f"The message is no event of S3 about an object ({error!r}): {body[:200]!r}") from error
+    if not all(isinstance(part, str) and part for part in parts):
+        raise TriggerError(f"The message names no object: bucket, key and version are {parts}.")
+    return TriggerObject(*parts)
+
+
+def told(error: Exception) -> dict[str, object]:
+    """Whose fault an error is, and for one of ours where it came from."""
+    fault = getattr(error, "fault", Fault.OURS)
+    where = {"traceback": traceback.format_exception(error)} if fault is Fault.OURS else {}
+    return {"fault": fault, "reason": f"{type(error).__name__}: {error}", **where}
 
 
 def report(**facts: object) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from local_cloud import answers
 from local_cloud.answers import Answer
-from local_cloud.faults.desk import FaultDesk
+from local_cloud.faults.desk import FaultDesk, Struck
 from local_cloud.faults.fault import Fault
 from local_cloud.wire import AwsError, Json
 
@@ -33,7 +33,7 @@ class Control:
             case "GET", "":
                 return {"faults": self._desk.armed()}
             case "GET", "struck":
-                return {"struck": [asdict(item) for item in self._desk.struck()]}
+                return {"struck": [_shortly(item) for item in self._desk.struck()]}
             case "POST", "":
                 return {"id": self._desk.inject(Fault.from_json(_body(environ)))}
             case "DELETE", _:
@@ -58,3 +58,8 @@ def _body(environ: dict[str, Any]) -> Json:
 
 def _json(status: int, document: Json) -> Answer:
     return answers.text(status, json.dumps(document).encode(), "application/json")
+
+
+def _shortly(item: Struck) -> Json:
+    """Without whole request bodies."""
+    return {key: value for key, value in asdict(item).items() if key != "about"}

@@ -6,7 +6,7 @@ import datetime as dt
 import itertools
 import threading
 from collections.abc import Callable, Collection
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from local_cloud.faults.fault import Armed, Fault, Kind, Place
 from local_cloud.wire import AwsError, Json
@@ -16,12 +16,13 @@ Kill = Callable[[], None]
 
 @dataclass(frozen=True, slots=True)
 class Struck:
-    """One fault that struck: when (ISO 8601 in UTC), which one, where."""
+    """One fault that struck: when (ISO 8601 in UTC), which one, where; `about` is the place's name without a cut."""
 
     time: str
     id: str
     kind: Kind
     where: str
+    about: str = field(default="", repr=False)
 
 
 class FaultDesk:
@@ -79,7 +80,7 @@ class FaultDesk:
             if found is None:
                 return None
             now = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
-            self._struck.append(Struck(now, found.id, found.fault.kind, str(place)))
+            self._struck.append(Struck(now, found.id, found.fault.kind, str(place), place.name))
         return found.fault
 
     def knows_caller(self, access_key: str, kill: Kill) -> None:

@@ -27,6 +27,8 @@ class Kind(StrEnum):
     KILL_AFTER = "kill-after"  # call: it is done, and the calling process is killed before the answer
     KILL_FUNCTION = "kill-function"  # function: killed as it gets its event; service `lambda`
     KILL_JOB = "kill-job"  # job: its container is killed as it starts; service `sagemaker`
+    INTERRUPT_JOB = "interrupt-job"  # job: a training loses its machine as a checkpoint has been copied to S3: a
+    # spot job begins anew by itself, any other, or with a `message`, fails with an internal error (or that message)
     CAPACITY = "capacity"  # job: fails with the capacity error of SageMaker, or with `message`
     LOSE_EVENT = "lose-event"  # event: never delivered; `service` is its source, `operation` its detail-type
     DUPLICATE_EVENT = "duplicate-event"  # event: delivered twice

@@ -8,7 +8,7 @@ from typing import Final
 
 from local_cloud.faults.calls import refusal
 from local_cloud.faults.desk import FaultDesk
-from local_cloud.faults.fault import CALLS, CAPACITY_WORDS, Kind, Place
+from local_cloud.faults.fault import CALLS, CAPACITY_WORDS, Fault, Kind, Place
 from local_cloud.wire import AwsError, Call
 
 _SHORTENED: Final = frozenset({Kind.CUT_OBJECT, Kind.HALF_WRITTEN})
@@ -31,6 +31,10 @@ class ProcessFaults:
             self.desk.knows_caller(access_key, kill)
         if self.desk.take({Kind.KILL_JOB}, Place("sagemaker", f"Create{kind}Job", name)):
             kill()
+
+    def checkpoint_stored(self, kind: str, name: str) -> Fault | None:
+        """Learn of a training job's new checkpoint; the fault that takes its machine away now, if any."""
+        return self.desk.take({Kind.INTERRUPT_JOB}, Place("sagemaker", f"Create{kind}Job", name))
 
     def function_invoked(self, name: str, kill: Callable[[], None]) -> None:
         """Perhaps kill a function that has just got its event."""

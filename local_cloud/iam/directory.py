@@ -21,7 +21,7 @@ def find_role(arn: str) -> Any:
 def identity_policies(role: Any) -> Documents:
     """Inline and attached policies of a role."""
     inline = [(name, _text(text)) for name, text in role.policies.items()]
-    managed = [(policy.name, _text(policy.document)) for policy in role.managed_policies.values()]
+    managed = [(policy.name, _in_force(policy)) for policy in role.managed_policies.values()]
     return tuple(inline + managed)
 
 
@@ -37,7 +37,7 @@ def boundary(role: Any) -> str | None:
     policy = backends.iam().managed_policies.get(arn)
     if policy is None:
         raise NotSimulatedError(f"the permissions boundary {arn} of {role.name}")
-    return _text(policy.document)
+    return _in_force(policy)
 
 
 def trust(role: Any) -> str:
@@ -71,6 +71,11 @@ def _function_policy(name: str) -> str:
     except UnknownFunctionException:
         return ""
     return json.dumps({"Statement": function.policy.statements}) if function.policy.statements else ""
+
+
+def _in_force(policy: Any) -> str:
+    """The document of a managed policy's default version."""
+    return _text(next(version for version in policy.versions if version.is_default).document)
 
 
 def _text(document: Any) -> str:

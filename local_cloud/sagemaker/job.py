@@ -121,6 +121,12 @@ class Job:
             for container in self._containers:
                 container.kill()
 
+    def take_away(self) -> None:
+        """Kill its containers, as the loss of their machine does; the job itself goes on."""
+        with self._lock:
+            for container in self._containers:
+                container.kill()
+
     def when_done(self, listener: Callable[[], None]) -> None:
         """Call `listener` once the job has ended, at once when it has already."""
         with self._lock:

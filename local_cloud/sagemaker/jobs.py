@@ -224,4 +224,5 @@ def _matching(kind: JobKind, records: Iterable[Json], request: Json) -> list[Jso
 def _summary(kind: JobKind, record: Json) -> Json:
     kept = ("CreationTime", "LastModifiedTime", "FailureReason", "ExitMessage", "SecondaryStatus", f"{kind}EndTime")
     members = [*(kind.field(suffix) for suffix in ("Name", "Arn", "Status")), *kept]
-    return {member: record[member] for member in members if member in record}
+    hidden = {"FailureReason", "ExitMessage"} if kind is JobKind.TRAINING else {"SecondaryStatus"}
+    return {member: record[member] for member in members if member in record and member not in hidden}

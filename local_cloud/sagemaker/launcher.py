@@ -129,8 +129,7 @@ class Launcher:
         }
 
     def _programs(self) -> list[str]:
-        first = self._options.image_bin or (self._warm and self._warm.bin)
-        return [*([str(first)] if first else []), str(Path(sys.executable).parent)]
+        return [*([str(self._warm.bin)] if self._warm else []), str(Path(sys.executable).parent)]
 
 
 def _check_there(program: str, workspace: Workspace, path: str) -> None:

@@ -30,7 +30,7 @@ class Options:
 
     `image_path` are the folders put on `PYTHONPATH` of every job: the content of every image, whatever its URI.
     `bind_mounts` None finds out at start whether jobs can get a real `/opt/ml`; False forces the fallback.
-    `image_bin` is a folder of programs that come before those of this Python environment, e.g. a warm `python`.
+    `checkpoint_seconds` lie between two copies of a training job's checkpoints to S3.
     `warm` lets jobs that run the product's own programs start as forks of a process that has imported everything.
     `pause(stop, seconds)` waits between retries and returns early once `stop` is set.
     """
@@ -44,5 +44,5 @@ class Options:
     now: Callable[[], float] = time.time
     pause: Callable[[threading.Event, float], None] = _pause
     faults: ProcessFaults = field(default_factory=ProcessFaults)
-    image_bin: Path | None = None
     warm: bool = True
+    checkpoint_seconds: float = 0.2

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
+from local_cloud.faults.fault import Fault
 from local_cloud.sagemaker.archives import pack
+from local_cloud.sagemaker.checkpoints import CheckpointSync
 from local_cloud.sagemaker.cluster import Cluster
 from local_cloud.sagemaker.errors import LONGEST_REASON, JobFailedError, JobStoppedError
 from local_cloud.sagemaker.job import Job
@@ -22,6 +25,8 @@ _MODEL = "/opt/ml/model"
 _OUTPUT = "/opt/ml/output/data"
 _CHECKPOINTS = "/opt/ml/checkpoints"
 _DEFAULT_RUNTIME = 86_400  # seconds
+_LOST = "InternalServerError: We encountered an internal error. Please try again."
+_RULES = {"DebugRuleConfigurations": "DebugRule", "ProfilerRuleConfigurations": "ProfilerRule"}
 
 
 class TrainingRunner:
@@ -30,29 +35,70 @@ class TrainingRunner:
     def __init__(self, launcher: Launcher, staging: Staging, options: Options) -> None:
         self._launcher = launcher
         self._staging = staging
+        self._options = options
         self._now = options.now
 
     def __call__(self, job: Job, workspace: Workspace) -> None:
         """Run the job; raises `JobFailedError` or `JobStoppedError` when it does not complete."""
         request = job.describe()
         self._launcher.pull(request["RoleArn"], request["AlgorithmSpecification"].get("TrainingImage", ""))
-        job.secondary(self._now(), "Downloading")
-        cluster = Cluster.create(workspace, request["ResourceConfig"])
-        self._prepare(job, cluster, request)
-        job.secondary(self._now(), "Training")
+        self._judge_nothing(job, request)
+        while True:
+            job.secondary(self._now(), "Downloading")
+            cluster = Cluster.create(workspace, request["ResourceConfig"])
+            self._prepare(job, cluster, request)
+            job.secondary(self._now(), "Training")
+            if self._trained(job, cluster, request):
+                break
+            job.secondary(self._now(), "Interrupted")
+            workspace.discard_files()  # another machine begins with what is in S3
+            job.secondary(self._now(), "Starting")
+        job.secondary(self._now(), "Uploading")
+        self._upload(job, cluster, request)
+
+    def _trained(self, job: Job, cluster: Cluster, request: Json) -> bool:
+        """Run the containers to their end; False when a spot machine was taken away before."""
+        taken: list[Fault] = []
         try:
-            ended = self._run(job, cluster, request)
+            ended = self._watched(job, cluster, request, taken)
         except JobStoppedError:
             if any(_files(cluster, _MODEL)):  # what a container saved before it ended is not lost
                 self._upload(job, cluster, request)
             raise
         finally:
-            self._save_checkpoints(cluster, request)
+            if not taken:
+                self._save_checkpoints(cluster, request)
             self._keep_metrics(job, cluster, request)
-        if ended.code:
+        if taken and (taken[0].message or not request.get("EnableManagedSpotTraining")):
+            raise JobFailedError(taken[0].message or _LOST)
+        if ended.code and not taken:
             raise JobFailedError(_failure(ended))
-        job.secondary(self._now(), "Uploading")
-        self._upload(job, cluster, request)
+        return not taken
+
+    def _watched(self, job: Job, cluster: Cluster, request: Json, taken: list[Fault]) -> Ended:
+        """Run the containers while checkpoints are copied; `taken` gets the fault that takes the machines away."""
+
+        def stored() -> None:
+            fault = None if taken else self._options.faults.checkpoint_stored(job.kind, job.name)
+            if fault:
+                taken.append(fault)
+                job.take_away()
+
+        with self._syncing(cluster, request, stored) if "CheckpointConfig" in request else nullcontext():
+            return self._run(job, cluster, request)
+
+    def _syncing(self, cluster: Cluster, request: Json, stored: Callable[[], None]) -> CheckpointSync:
+        folders = [host.local(_checkpoints(request)) for host in cluster.workspaces]
+        staging, uri = self._staging.of(request["RoleArn"]), request["CheckpointConfig"]["S3Uri"]
+        return CheckpointSync(folders, uri, staging, every=self._options.checkpoint_seconds, stored=stored)
+
+    def _judge_nothing(self, job: Job, request: Json) -> None:
+        """Say of every debugger and profiler rule that nobody evaluates it here."""
+        now = self._now()
+        for member, name in _RULES.items():
+            if request.get(member):
+                states = [_not_judged(rule, now) for rule in request[member]]
+                job.update(now, **{f"{name}EvaluationStatuses": states})
 
     def _prepare(self, job: Job, cluster: Cluster, request: Json) -> None:
         staging = self._staging.of(request["RoleArn"])
@@ -104,6 +150,15 @@ def _pack(cluster: Cluster, staging: Staging, container_path: str, *, uri: str) 
     first, *others = (host.local(container_path) for host in cluster.workspaces)
     pack(first, archive, *others)
     staging.put(archive, uri)
+
+
+def _not_judged(rule: Json, now: float) -> Json:
+    return {
+        "RuleConfigurationName": rule["RuleConfigurationName"],
+        "RuleEvaluationStatus": "Error",
+        "StatusDetails": "The embedded cloud evaluates no debugger or profiler rules (docs/local-cloud.md).",
+        "LastModifiedTime": now,
+    }
 
 
 def _command(request: Json) -> list[str]:

@@ -15,7 +15,7 @@ from sagemaker.train.tuner import HyperparameterTuner
 
 from pipelines.authoring import Workbench
 from pipelines.placeholders import Placeholder
-from pipelines.policies import HOUR, Machine, job_retries
+from pipelines.policies import HOUR, Machine, cache, job_retries
 from pipelines.topics.layers import METRICS, LayerPlan, trainer
 
 OBJECTIVE: Final = "topic_loss"
@@ -55,7 +55,10 @@ def tune(bench: Workbench, plan: LayerPlan, search: Search) -> TuningStep:
         random_seed=1,
     )
     return TuningStep(
-        name=f"Layer{plan.number}", step_args=tuner.tune(inputs=plan.channels), retry_policies=job_retries()
+        name=f"Layer{plan.number}",
+        step_args=tuner.tune(inputs=plan.channels),
+        cache_config=cache(),
+        retry_policies=job_retries(),
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol, Self, cast, runtime_checkable
 
+from processing.checkpoints import Checkpoints
 from processing.features.encoder import Encoded
 from processing.features.expressions import FloatArray
 from processing.plugins import Source
@@ -52,13 +53,15 @@ class Options:
     """How to learn: the settings' free parameters, the seed, and how many threads at most.
 
     `fit` may tell `watch` now and then how many rounds are done, and the chances that the best model so far gives the
-    tuning rows: tuning jobs compare trainings by that while they run.
+    tuning rows: tuning jobs compare trainings by that while they run. `fit` and `refit` may leave `checkpoints`, and go
+    on from those that belong to the same examples and options, if that gives the same model to the byte.
     """
 
     parameters: Mapping[str, Any]
     seed: int
     threads: int
     watch: Watch = unwatched
+    checkpoints: Checkpoints | None = None
 
 
 class Architecture(Protocol):

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import importlib
+import math
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 
 from processing.architectures.base import Examples, Options, Watch, checked_parameters
+from processing.architectures.resuming import COLUMN_SEED, Keeper, Place, Stand
 from processing.features.encoder import Encoded
 from processing.features.expressions import FloatArray
 from processing.scoring.ensemble import Ensemble
@@ -96,26 +99,19 @@ class LightGBM:
     ) -> Self:
         """Boost for at most `rounds` more, from `start` if it is given; the model holds the trees of both."""
         parameters = checked_parameters(options.parameters, DEFAULTS, "lightgbm")
-        train = _dataset(examples, parameters)
-        tuned: dict[str, Any] = {}
-        if tuning is not None:
-            stop = lgb.early_stopping(parameters["early_stopping_rounds"], verbose=False)
-            watcher = _Watcher(options.watch, parameters["report_rounds"])
-            tuned = {"valid_sets": [_dataset(tuning, parameters, train)], "callbacks": [stop, watcher]}
-            tuned["feval"] = watcher.look
-        try:
-            booster = lgb.train(
-                _settings(parameters, options, examples.rows),
-                train,
-                num_boost_round=rounds,
-                init_model=None if start is None else lgb.Booster(model_str=start.text),
-                **tuned,
-            )
-        except lgb.basic.LightGBMError as error:
-            raise SettingsError(f"LightGBM refuses training.parameters: {error}") from error
-        before = 0 if start is None else start.rounds
-        best = booster.best_iteration if tuning is not None else before + rounds
-        return cls(portable(booster.model_to_string(num_iteration=best)), best)
+        settings = _settings(parameters, options, examples.rows)
+        patience, base = parameters["early_stopping_rounds"], "" if start is None else start.text
+        place = Place.of(options, settings, rounds, patience, base, examples, *([] if tuning is None else [tuning]))
+        stand = place.find() if place else None
+        if stand is None or not stand.finished:
+            if stand:
+                settings[COLUMN_SEED] = stand.column_seed
+            end = rounds + (0 if start is None else start.rounds)
+            begun = stand or (None if start is None else Stand(start.rounds, start.text))
+            stand = _Growth(examples, tuning, parameters, settings, end, begun, place).grow(options.watch)
+            if place:
+                place.keep(stand)
+        return cls(stand.text, stand.rounds)
 
     def predict(self, encoded: Encoded) -> FloatArray:
         """P(suitable) of each row, on one thread: requests, not rows, are scored side by side."""
@@ -142,15 +138,65 @@ class LightGBM:
             raise InternalError(f"{folder.name}/{FILE} is not a LightGBM model: {error}") from error
 
 
+@dataclass(frozen=True, slots=True)
+class _Growth:
+    """What to boost with, up to which round, from which stand, and where to keep how far it has come."""
+
+    examples: Examples
+    tuning: Examples | None
+    parameters: Mapping[str, Any]
+    settings: dict[str, Any]
+    end: int
+    begun: Stand | None
+    place: Place | None
+
+    def grow(self, watch: Watch) -> Stand:
+        """Boost; the finished model ends at its best round where rows were set aside to tell it."""
+        train, begun = _dataset(self.examples, self.parameters), self.begun
+        trees = None if begun is None else lgb.Booster(model_str=begun.text)
+        watcher, tuned = None, dict[str, Any](callbacks=[])
+        if self.tuning is not None:
+            watcher = _Watcher(watch, self.parameters)
+            watcher.go_on(begun, trees, self.tuning)
+            held = _dataset(self.tuning, self.parameters, train)
+            tuned = {"callbacks": [watcher], "valid_sets": [held], "feval": watcher.look}
+        if self.place:
+            judged = watcher.judged if watcher else lambda: (0, math.inf)
+            tuned["callbacks"].append(Keeper(self.place, judged, self.parameters["feature_fraction"]))
+        rounds = self.end - (begun.rounds if begun else 0)
+        try:
+            booster = lgb.train(self.settings, train, num_boost_round=rounds, init_model=trees, **tuned)
+        except lgb.basic.LightGBMError as error:
+            raise SettingsError(f"LightGBM refuses training.parameters: {error}") from error
+        best = booster.best_iteration if watcher else self.end
+        return Stand(best, portable(booster.model_to_string(num_iteration=best)), finished=True)
+
+
 class _Watcher:
-    """Callback that tells, every so many rounds but the last, what the best model so far makes of the tuning rows."""
+    """Callback that finds the round with the least loss on the tuning rows, and ends the training long after it.
 
-    order = 20  # before early stopping, which may end the round
+    It tells, every so many rounds but the last, what the best model so far makes of the tuning rows.
+    """
 
-    def __init__(self, watch: Watch, every: int) -> None:
-        self._watch, self._every = watch, every
+    order = 20
+
+    def __init__(self, watch: Watch, parameters: Mapping[str, Any]) -> None:
+        self._watch, self._every = watch, parameters["report_rounds"]
+        self._patience: int = parameters["early_stopping_rounds"]
+        if self._patience < 1:
+            raise SettingsError("training.parameters.early_stopping_rounds must be at least 1.")
         self._chances = self._best = np.zeros(0)
-        self._least = np.inf
+        self._round, self._least = 0, math.inf
+
+    def go_on(self, begun: Stand | None, trees: Any, tuning: Examples) -> None:
+        """Know what a training that was interrupted after some rounds knew."""
+        if begun and begun.best:
+            self._round, self._least = begun.best, begun.least
+            self._best = trees.predict(tuning.encoded.matrix, num_iteration=begun.best, num_threads=1)
+
+    def judged(self) -> tuple[int, float]:
+        """The best round so far and its loss."""
+        return self._round, self._least
 
     def look(self, chances: FloatArray, _: Any) -> list[Any]:
         """See the round's chances; LightGBM asks for metrics, and this adds none."""
@@ -160,10 +206,12 @@ class _Watcher:
     def __call__(self, now: Any) -> None:
         """LightGBM's own record of the round `now`."""
         loss, done = now.evaluation_result_list[0][2], now.iteration + 1
-        if loss < self._least:
-            self._least, self._best = loss, self._chances.copy()
+        if not self._round or loss < self._least:
+            self._round, self._least, self._best = done, loss, self._chances.copy()
         if self._every > 0 and done % self._every == 0 and done < now.end_iteration:
             self._watch(done, self._best)
+        if done - self._round >= self._patience or done == now.end_iteration:
+            raise lgb.callback.EarlyStopException(self._round - 1, now.evaluation_result_list)
 
 
 def _settings(parameters: Mapping[str, Any], options: Options, rows: int) -> dict[str, Any]:

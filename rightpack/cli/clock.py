@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import urllib.error
-import urllib.request
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from rightpack.cli import output
+from rightpack.cli import control, output
 from rightpack.errors import SettingsError
 
 clock_app = typer.Typer(help="The clock of the embedded AWS.", no_args_is_help=True)
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_LOOPBACK = ("http://127.0.0.1:", "http://localhost:")
 
 
 @clock_app.command("now")
 def now() -> None:
     """Tell its time."""
-    typer.echo(control("clock")["now"])
+    typer.echo(control.ask("_local/clock")["now"])
 
 
 @clock_app.command("advance")
 def advance(by: Annotated[str, typer.Argument(help="How far: 90m, 36h, 7d, 4w.")]) -> None:
     """Move it forward; what is due on the way fires, once a day at most."""
-    found = control(f"clock/advance/{seconds(by)}")
+    found = control.ask(f"_local/clock/advance/{seconds(by)}")
     for item in found["fired"]:
         output.console.print(f"{item['time']}  {item['schedule']}")
     output.console.print(f"It is {found['now']}; {len(found['fired'])} schedules fired.")
@@ -44,19 +39,3 @@ def seconds(text: str) -> int:
     if matched is None:
         raise SettingsError(f"{text!r} is no span of time; write a number and s, m, h, d or w: 90m, 36h, 7d.")
     return int(matched[1]) * _UNITS[matched[2]]
-
-
-def control(path: str) -> dict[str, Any]:
-    """Ask the control endpoint of the embedded AWS that AWS_ENDPOINT_URL names.
-
-    Raises:
-        SettingsError: There is none: the clock of a real account cannot be moved.
-    """
-    endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
-    if not endpoint.startswith(_LOOPBACK):
-        raise SettingsError("AWS_ENDPOINT_URL names no embedded AWS on this machine; `rightpack up` prints it.")
-    try:
-        with urllib.request.urlopen(f"{endpoint}/_local/{path}", timeout=3600) as answer:  # noqa: S310 - loopback
-            return dict(json.load(answer))
-    except urllib.error.HTTPError as error:
-        raise SettingsError(json.load(error).get("message", str(error))) from error

@@ -105,6 +105,7 @@ def _mode(pipeline: str) -> str:
 
 
 def runs(
+    run: Annotated[str, typer.Argument(help="One run, with its steps and artefacts; otherwise all are listed.")] = "",
     stage: StageName = "dev",
     limit: Annotated[int, typer.Option(help="At most this many of each pipeline.")] = 50,
     stats: Annotated[bool, typer.Option(help="Trends instead: durations, failure rates, retries, cost.")] = False,
@@ -113,6 +114,9 @@ def runs(
 ) -> None:
     """List runs with their states, seconds and reasons, or their trends."""
     connected = Stage.connect(stage)
+    if run:
+        output.present(facts.one_run(connected, run), [json] if json else None, output.run_page)
+        return
     if stats:
         found = facts.trends(connected, weeks=weeks)
         if json:

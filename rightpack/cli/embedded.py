@@ -52,7 +52,7 @@ def command(stage: str, *, root: Path, port: int, ready: Path, package: Path, ia
 
 @contextmanager
 def embedded_cloud(stage: str, *, root: Path | None = None, port: int = 0, iam: str = "record") -> Iterator[Embedded]:
-    """Start the cloud, point this process's AWS clients at it, and stop it at the end.
+    """Start the cloud, point this process's AWS clients at it as long as it runs, and stop it at the end.
 
     `iam` is `enforce` to carry out what policies deny, `record` to list it.
 
@@ -73,6 +73,7 @@ def embedded_cloud(stage: str, *, root: Path | None = None, port: int = 0, iam: 
             stdout=output,
             stderr=subprocess.STDOUT,
         )
+        before = dict(os.environ)
         try:
             found = Embedded(_endpoint(process, ready, log), root)
             os.environ.update(found.environment())
@@ -80,6 +81,8 @@ def embedded_cloud(stage: str, *, root: Path | None = None, port: int = 0, iam: 
             yield found
         finally:
             _end(process)
+            os.environ.clear()
+            os.environ.update(before)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

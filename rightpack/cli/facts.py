@@ -10,6 +10,8 @@ from typing import Any
 
 from rightpack import hands
 from rightpack.cli.stage import Stage
+from rightpack.cli.trainings import trainings
+from rightpack.errors import SettingsError
 from rightpack.layout import PipelineKind, split_uri
 from rightpack.ledger import Run, stamp
 from rightpack.trends import trends as trends_of
@@ -22,6 +24,14 @@ def runs(stage: Stage, *, limit: int = 1000) -> list[dict[str, Any]]:
         run for kind in (*PipelineKind, hands.PIPELINE, "unknown") for run in stage.ledger.recent(str(kind), limit)
     ]
     return [run_facts(stage, run) for run in sorted(found, key=lambda run: run.created_at)]
+
+
+def one_run(stage: Stage, run_id: str) -> dict[str, Any]:
+    """One run by its id, with its trainings' figures and rules; SettingsError if the ledger does not know it."""
+    found = stage.ledger.find(run_id)
+    if found is None:
+        raise SettingsError(f"There is no run {run_id!r} in stage {stage.layout.stage}; `rightpack runs` lists them.")
+    return {**run_facts(stage, found), "trainings": trainings(stage, found.execution_arn)}
 
 
 def trends(stage: Stage, *, weeks: int) -> dict[str, Any]:
@@ -47,13 +57,21 @@ def run_facts(stage: Stage, run: Run) -> dict[str, Any]:
         "cause": run.cause or None,
         "attempts": run.attempts,
         "batch": run.batch or None,
+        "artefacts": artefacts(run),
         "report": run.report or None,
         "instance_seconds": run.instance_seconds,
+        "rows_quarantined": run.rows_quarantined,
         "who": run.who or None,
         "seconds": round((ended - started).total_seconds(), 2),
         "execution": run.execution_arn,
         "steps": steps,
     }
+
+
+def artefacts(run: Run) -> dict[str, str]:
+    """What a run has left behind, by what it is; `quarantine` lists the rows that it could not use."""
+    found = {"report": run.report, "model": run.model, "quarantine": run.quarantine}
+    return {name: uri for name, uri in found.items() if uri}
 
 
 def _steps(stage: Stage, execution_arn: str) -> Iterable[dict[str, Any]]:

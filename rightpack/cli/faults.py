@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import json as jsons
-import os
 import tomllib
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from rightpack.cli import output
+from rightpack.cli import control, output
 from rightpack.cli.config import Json
 from rightpack.errors import SettingsError
 
 faults_app = typer.Typer(help="Faults of the embedded AWS, on demand.", no_args_is_help=True)
-TIMEOUT_SECONDS = 30.0
+PATH = "_faults"
 Pattern = Annotated[str, typer.Option(help="Pattern with *.")]
 
 
@@ -39,13 +35,13 @@ def inject(
     """Arm one fault and print its id."""
     fault: dict[str, Any] = {"kind": kind, "service": service, "operation": operation, "name": name, "caller": caller}
     fault |= {"count": count, "after": after, "chance": chance, "seed": seed, **_members(set_ or [])}
-    typer.echo(_ask("POST", body=fault)["id"])
+    typer.echo(control.ask(PATH, method="POST", body=fault)["id"])
 
 
 @faults_app.command("list")
 def list_(json: Json = "") -> None:
     """List the faults that are armed, with how many places matched and how often each struck; then what struck."""
-    found = {"faults": _ask("GET")["faults"], "struck": _ask("GET", "/struck")["struck"]}
+    found = {"faults": control.ask(PATH)["faults"], "struck": control.ask(f"{PATH}/struck")["struck"]}
     if json:
         output.write_json(found, json)
     if json != "-":
@@ -58,7 +54,7 @@ def list_(json: Json = "") -> None:
 @faults_app.command("clear")
 def clear(fault: Annotated[str, typer.Argument(help="Id of a fault; all of them if absent.")] = "") -> None:
     """Disarm faults; what was held back is delivered."""
-    _ask("DELETE", f"/{fault}" if fault else "")
+    control.ask(f"{PATH}/{fault}" if fault else PATH, method="DELETE")
 
 
 def arm(file: Path) -> list[str]:
@@ -71,7 +67,7 @@ def arm(file: Path) -> list[str]:
         faults = tomllib.loads(file.read_text())["fault"]
     except (OSError, tomllib.TOMLDecodeError, KeyError) as error:
         raise SettingsError(f"{file} is not a TOML file with [[fault]] tables: {error!r}") from error
-    return [_ask("POST", body=fault)["id"] for fault in faults]
+    return [control.ask(PATH, method="POST", body=fault)["id"] for fault in faults]
 
 
 def _members(pairs: list[str]) -> dict[str, Any]:
@@ -89,20 +85,3 @@ def _value(name: str, value: str) -> Any:
         return {"status": int, "bytes": int, "seconds": float}.get(name, str)(value)
     except ValueError as error:
         raise SettingsError(f"--set {name} is a number, not {value!r}.") from error
-
-
-def _ask(method: str, path: str = "", body: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Speak with the gateway; SettingsError with its words, or with what to do where there is none."""
-    endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
-    if not endpoint.startswith(("http://127.0.0.1:", "http://localhost:")):
-        raise SettingsError("Faults are for the embedded AWS: start `rightpack up` and export what it prints.")
-    data = jsons.dumps(body).encode() if body is not None else None
-    request = urllib.request.Request(f"{endpoint}/_faults{path}", data, method=method)  # noqa: S310 - loopback, see above
-    try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310 - as above
-            found: dict[str, Any] = jsons.loads(answer.read())
-    except urllib.error.HTTPError as error:
-        raise SettingsError(jsons.loads(error.read())["message"]) from error
-    except urllib.error.URLError as error:
-        raise SettingsError(f"Nothing answers at {endpoint}: {error.reason}. Start `rightpack up`.") from error
-    return found

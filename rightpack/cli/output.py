@@ -11,6 +11,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from rightpack.cli.trainings import figures, rules
+
 console = Console()
 GOOD = {"Completed", "Approved", "Succeeded"}
 BAD = {"Failed", "Rejected", "Refused", "Stopped", "ALARM"}
@@ -40,6 +42,24 @@ def runs_table(runs: Iterable[Mapping[str, Any]]) -> None:
         columns,
         ((r["id"], _what_for(r), r["business_date"], r["status"], r["seconds"], r["reason"]) for r in runs),
     )
+
+
+def run_page(run: Mapping[str, Any]) -> None:
+    """One run: how it stands, its steps, and where to find what it has left behind."""
+    runs_table([run])
+    table("Steps", ("step", "state", "seconds", "reason"), (
+        (s["name"], f"{s['status']}, cached" if s["cached"] else s["status"], s["seconds"], s["reason"])
+        for s in run["steps"]
+    ))  # fmt: skip
+    for title, columns, rows in (
+        ("Figures", ("step", "figure", "last value"), [*figures(run)]),
+        ("Rules", ("step", "rule", "state", "details"), [*rules(run)]),
+    ):
+        if rows:
+            table(title, columns, rows)
+    table("Artefacts", ("what", "where"), run["artefacts"].items())
+    if run["rows_quarantined"]:
+        console.print(f"{run['rows_quarantined']:,} rows of its drop could not be used; the quarantine lists them.")
 
 
 def trends_tables(found: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Scripts of steps of one's own: found beside the TOML file that names them, and put where jobs can read them."""
+"""Scripts of one's own, of added steps or the training: found beside their TOML file, put where jobs can read them."""
 
 from __future__ import annotations
 
@@ -12,25 +12,26 @@ from rightpack.errors import SettingsError
 from rightpack.settings import merge
 
 REMOTE = "s3://"
+Place = tuple[str, ...]  # below `steps`
 
 
 def anchored(values: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
-    """`values` in which every relative `steps.extra.*.script` is one of `folder`; SettingsError if none is there."""
-    found = {}
-    for name, script in _scripts(values).items():
+    """`values` in which every relative script of `steps` is one of `folder`; SettingsError if none is there."""
+    for place, script in _scripts(values).items():
         path = (folder / script).resolve()
         if not path.is_file():
-            raise SettingsError(f"steps.extra.{name}.script {script!r}: there is no file {path}.")
-        found[name] = {"script": str(path)}
-    return merge(values, {"steps": {"extra": found}}) if found else values
+            raise SettingsError(f"steps.{'.'.join(place)}.script {script!r}: there is no file {path}.")
+        values = merge(values, _at(place, str(path)))
+    return values
 
 
 def uploaded(stage: Stage) -> Stage:
     """The stage, with every script below its own digest in the data bucket; what is there already is the same."""
-    found = {name: {"script": _put(stage, Path(script))} for name, script in _scripts(stage.overrides).items()}
-    if not found:
-        return stage
-    return Stage.connect(stage.layout.stage, merge(stage.overrides, {"steps": {"extra": found}}))
+    overrides = stage.overrides
+    found = _scripts(overrides)
+    for place, script in found.items():
+        overrides = merge(overrides, _at(place, _put(stage, Path(script))))
+    return Stage.connect(stage.layout.stage, overrides) if found else stage
 
 
 def _put(stage: Stage, path: Path) -> str:
@@ -40,10 +41,23 @@ def _put(stage: Stage, path: Path) -> str:
     return f"{REMOTE}{bucket}/{key}"
 
 
-def _scripts(values: Mapping[str, Any]) -> dict[str, str]:
-    """Scripts that are files here, by step; whatever is malformed is refused where settings are built."""
-    steps = values.get("steps")
-    extra = steps.get("extra") if isinstance(steps, Mapping) else None
-    named = extra.items() if isinstance(extra, Mapping) else ()
-    scripts = {name: one.get("script") for name, one in named if isinstance(one, Mapping)}
-    return {n: s for n, s in scripts.items() if isinstance(s, str) and s and not s.startswith(REMOTE)}
+def _at(place: Place, script: str) -> dict[str, Any]:
+    made: dict[str, Any] = {"script": script}
+    for name in reversed(("steps", *place)):
+        made = {name: made}
+    return made
+
+
+def _scripts(values: Mapping[str, Any]) -> dict[Place, str]:
+    """Scripts that are files here, by place; whatever is malformed is refused where settings are built."""
+    steps = _section(values, "steps")
+    extra = _section(steps, "extra")
+    sections: dict[Place, Mapping[str, Any]] = {("extra", name): _section(extra, name) for name in extra}
+    sections[("container",)] = _section(steps, "container")
+    scripts = {place: section.get("script") for place, section in sections.items()}
+    return {p: s for p, s in scripts.items() if isinstance(s, str) and s and not s.startswith(REMOTE)}
+
+
+def _section(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = values.get(name)
+    return found if isinstance(found, Mapping) else {}

@@ -86,13 +86,25 @@ class Tuning:
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """An image and command of one's own that train in place of ours; both empty is ours.
+    """An image and command of one's own that train in place of ours; all empty is ours.
 
-    It reads the channels `train` and `config`, and leaves what ours would leave in the model folder.
+    The command is the image's `train`, or `entrypoint`, or `script`: a Python file (relative to the TOML file that says
+    so). It reads the channels `train` and `config`, and leaves what ours would leave in the model folder.
     """
 
     image: str = ""
     entrypoint: tuple[str, ...] = ()
+    script: str = ""
+
+    def __post_init__(self) -> None:
+        """Check what types alone cannot say."""
+        if self.script and self.entrypoint:
+            raise SettingsError("steps.container has a script or an entrypoint, not both.")
+
+    @property
+    def ours(self) -> bool:
+        """Whether our own command trains."""
+        return not (self.image or self.entrypoint or self.script)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +157,8 @@ class Steps:
 
     `without` leaves steps out: `Evaluate` (then nothing is judged nor registered), `VerdictRejected` or `VerdictHeld`
     (then such models are not registered), or one of `extra`. `machines`, by step, `metrics` (name and regular
-    expression) and `rules` apply where there is such a step.
+    expression) and `rules` apply where there is such a step. A spot training keeps how far it has come every
+    `checkpoint_rounds` rounds.
     """
 
     training: str = "single"
@@ -155,6 +168,7 @@ class Steps:
     metrics: dict[str, str] = field(default_factory=dict)
     rules: dict[str, Rule] = field(default_factory=dict)
     wait_for_spot_seconds: int = 14400
+    checkpoint_rounds: int = 20
     extra: dict[str, Extra] = field(default_factory=dict)
     without: tuple[str, ...] = ()
 
@@ -162,10 +176,7 @@ class Steps:
         """Check what types alone cannot say."""
         if self.training not in TRAININGS:
             raise SettingsError(f"steps.training is {self.training!r}; known are {', '.join(TRAININGS)}.")
-        if self.training == "tuning" and self.container.entrypoint:
-            raise SettingsError("A search starts the image's command `train`; it takes no steps.container.entrypoint.")
-        if self.training == "tuning" and not self.tuning.ranges:
-            raise SettingsError("steps.training is 'tuning', but steps.tuning.ranges says nothing to search.")
+        self._check_training()
         for name in self.extra:
             if not STEP_NAME.fullmatch(name) or name in FIXED:
                 raise SettingsError(f"steps.extra.{name}: a step of one's own has a name like CleanTitles, not taken.")
@@ -176,6 +187,24 @@ class Steps:
             for name in names:
                 if name not in known:
                     raise SettingsError(f"steps.{where} names {name!r}; possible are {', '.join(known)}.")
+
+    def _check_training(self) -> None:
+        container = self.container
+        if self.training == "tuning" and (container.entrypoint or container.script):
+            raise SettingsError(
+                "A search starts the image's command `train`; it takes no entrypoint or script of steps.container."
+            )
+        if self.training == "tuning" and not self.tuning.ranges:
+            raise SettingsError("steps.training is 'tuning', but steps.tuning.ranges says nothing to search.")
+        several = self.training == "distributed" or self.machines.get("Train", Machine()).instances > 1
+        if several and container.ours:
+            raise SettingsError(
+                "Our own training learns the whole model on one machine; several would learn the same side by side. "
+                "Distributed training, or machines.Train.instances above 1, is for a steps.container of your own "
+                "(image, entrypoint or script) that divides the work; else take a larger machines.Train.instance_type."
+            )
+        if self.checkpoint_rounds < 1:
+            raise SettingsError("steps.checkpoint_rounds must be at least 1.")
 
     @property
     def own(self) -> dict[str, Extra]:

@@ -17,6 +17,13 @@ SELECT CAST(CASE WHEN COUNT(*) = ${predictions} AND COUNT(DISTINCT product_id ||
             THEN '1' ELSE 'predictions_mismatch' END AS INTEGER) AS guard
 FROM stage_predictions;
 
+-- NaN is not between any two numbers, here and in Redshift. The first row that cannot be is named in the error.
+SELECT CAST(CASE WHEN COUNT(*) = 0 THEN '1'
+            ELSE 'predictions_unusable: ' || MIN(product_id || ' in ' || package_type) || ', rows: ' || COUNT(*)
+            END AS INTEGER) AS guard
+FROM stage_predictions
+WHERE NOT (suitability BETWEEN 0 AND 1) OR NOT (raw_score BETWEEN -1e300 AND 1e300);
+
 CREATE TEMP TABLE stage_recommendations (
     product_id VARCHAR(64) NOT NULL,
     package_type VARCHAR(41) NOT NULL,
@@ -35,6 +42,15 @@ COPY stage_recommendations FROM ${recommendations_manifest} IAM_ROLE ${role} FOR
 SELECT CAST(CASE WHEN COUNT(*) = ${recommendations} AND COUNT(DISTINCT product_id) = ${recommendations}
             THEN '1' ELSE 'recommendations_mismatch' END AS INTEGER) AS guard
 FROM stage_recommendations;
+
+SELECT CAST(CASE WHEN COUNT(*) = 0 THEN '1'
+            ELSE 'recommendations_unusable: ' || MIN(product_id || ' in ' || package_type) || ', rows: ' || COUNT(*)
+            END AS INTEGER) AS guard
+FROM stage_recommendations
+WHERE NOT (suitability BETWEEN 0 AND 1)
+   OR NOT (est_damage BETWEEN -1e300 AND 1e300)
+   OR NOT (est_cost BETWEEN -1e300 AND 1e300)
+   OR NOT (est_grams BETWEEN -1e300 AND 1e300);
 
 -- What a newer run wrote stays, and what is there already is not written again.
 DELETE FROM stage_predictions

@@ -49,6 +49,9 @@ def test_product_code_never_asks_where_it_runs() -> None:
         "rightpack/cli/embedded.py",  # starts the embedded AWS and points this process at it
         "rightpack/cli/stage.py",
         "rightpack/cli/commands.py",
+        "rightpack/cli/control.py",  # commands that only an embedded AWS has: its clock, its faults
+        "rightpack/cli/doctor.py",  # tells people where to look
+        "rightpack/doctor/access.py",
         "pipelines/offline.py",  # forgets a person's endpoint while rendering
         "processing/serve.py",  # a host to listen on, not a place to be
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 import json
+import math
 import re
 import threading
 from collections.abc import Callable
@@ -22,7 +23,7 @@ from local_cloud.redshift.runner import Faults
 from processing.warehouse import driver_errors, transport
 from rightpack.connector_transport import ConnectorTransport
 from rightpack.data_api import DataApi
-from rightpack.errors import ConflictError, ManifestError, PlatformError, SettingsError
+from rightpack.errors import ConflictError, ManifestError, PlatformError, ResultError, SettingsError
 from rightpack.layout import Layout
 from rightpack.loader import ATTEMPTS, Loader, RunLoad, StagedFiles, UsedModel
 from rightpack.settings import Settings
@@ -228,6 +229,22 @@ def test_a_product_that_comes_twice_is_refused(loaded: World) -> None:
     with pytest.raises(ManifestError, match="different recommendations"):
         loaded.loader().load(run)
     assert loaded.state() == (20, 20, 20, 1)
+
+
+@pytest.mark.parametrize("target", ["predictions", "recommendations"])
+@pytest.mark.parametrize("score", [math.nan, -0.001, 1.001, math.inf])
+def test_a_suitability_that_cannot_be_is_refused_and_its_row_named(loaded: World, target: str, score: float) -> None:
+    run = loaded.drop("r12", range(50))
+    loaded.write(run.run_id, target, [(f"p{n}", score if n in (7, 30) else 0.5) for n in range(50)])
+    with pytest.raises(ResultError, match=rf"r12-\w+: p30 in carton, the first of 2 rows,.*{target}/manifest"):
+        loaded.loader().load(run)
+    assert loaded.state() == (20, 20, 20, 1)
+
+
+@pytest.mark.parametrize("score", [0.0, 1.0])
+def test_certainty_is_loaded(loaded: World, score: float) -> None:
+    loaded.loader().load(loaded.drop("r13", range(5), score=score))
+    assert loaded.state() == (20, 20, 20, 2)
 
 
 def test_an_older_run_that_comes_late_overwrites_nothing(loaded: World) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from rightpack.cli import clock, facts, permissions, upload, weeks
+from rightpack.cli import clock, control, facts, permissions, upload, weeks
 from rightpack.cli.embedded import Embedded, embedded_cloud
 from rightpack.cli.stage import Stage
 from rightpack.cli.waiting import await_runs, request_drops
@@ -79,7 +79,7 @@ def _poison(stage: Stage) -> int:
 def _missed_week(stage: Stage) -> list[str]:
     """Move the clock with the weekly schedule switched off; the daily and the reconciling one go on."""
     stage.client("events").disable_rule(Name=stage.layout.named("unload-training-weekly"))
-    found = clock.control(f"clock/advance/{clock.seconds(MISSED)}")
+    found = control.ask(f"_local/clock/advance/{clock.seconds(MISSED)}")
     _until(lambda: any("training" in alarm["name"] for alarm in facts.alarms(stage)))
     return [item["schedule"] for item in found["fired"]]
 

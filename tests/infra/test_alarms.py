@@ -33,6 +33,10 @@ def _topic(platform: Template) -> str:
         *((f"model-rejected-{name}", Metric.MODEL_REJECTED, {"PackageType": name}) for name in TYPES),
         *((f"model-held-{name}", Metric.MODEL_HELD, {"PackageType": name}) for name in TYPES),
         *((f"model-missing-{name}", Metric.MODEL_MISSING, {"PackageType": name}) for name in TYPES),
+        *(
+            (f"rows-quarantined-{kind}", Metric.ROWS_QUARANTINED, {"Pipeline": kind})
+            for kind in ("training", "inference")
+        ),
         ("trigger-quarantined", Metric.TRIGGER_QUARANTINED, {}),
         ("drop-failed", Metric.DROP_FAILED, {}),
         ("load-mismatch", Metric.LOAD_MISMATCH, {"Pipeline": "inference"}),

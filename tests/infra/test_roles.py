@@ -21,6 +21,7 @@ RUN_SQL = {
 }
 # The whole of what each role may do. Whoever changes a line here changes who can do what.
 MOVE_RUNS = {
+    "s3:GetObject",
     "dynamodb:GetItem",
     "dynamodb:UpdateItem",
     "dynamodb:Query",
@@ -367,6 +368,26 @@ PREDICTIONS = s3("artefacts", "runs/inference/e1/recommend/predictions/part.parq
             arn("sagemaker", "pipeline/rightpack-dev-inference/execution/abc"),
             True,
         ),
+        *(
+            (role, action, arn("logs", f"log-group:/aws/sagemaker/{kind}Jobs{stream}"), True)
+            for role in ("track-runs", "reconcile")
+            for kind in JOB_KINDS
+            for action, stream in (
+                ("logs:DescribeLogStreams", ""),
+                ("logs:DescribeLogStreams", ":log-stream:"),
+                ("logs:GetLogEvents", ":log-stream:pipelines-e-Load-x/algo-1"),
+            )
+        ),
+        (
+            "reconcile",
+            "sagemaker:ListPipelineExecutions",
+            arn("sagemaker", "pipeline/rightpack-dev-training-1a2b"),
+            True,
+        ),
+        ("reconcile", "sagemaker:ListPipelineExecutions", arn("sagemaker", "pipeline/rightpack-prod-training"), False),
+        ("track-runs", "s3:GetObject", s3("artefacts", "runs/inference/e1/prepare/profile/profile.json"), True),
+        ("reconcile", "s3:GetObject", s3("artefacts", "runs/inference/e1/recommend/report/summary.json"), True),
+        ("track-runs", "s3:GetObject", PREDICTIONS, False),
         ("track-runs", "dynamodb:Query", arn("dynamodb", "table/rightpack-dev-ledger/index/by-pipeline"), True),
         ("pipeline", "sagemaker:CreateTrainingJob", arn("sagemaker", "training-job/pipelines-e1-Train-x"), True),
         ("pipeline", "sagemaker:CreateTrainingJob", arn("sagemaker", "training-job/somebody-elses"), False),

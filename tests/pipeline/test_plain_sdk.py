@@ -27,6 +27,17 @@ EXAMPLES: Final = Path(__file__).resolve().parents[2] / "docs" / "examples" / "p
 PATIENCE: Final = 300  # seconds; importing the SDK takes six on an idle machine
 REGION: Final = "us-east-1"
 NO_TELEMETRY: Final = "SchemaVersion: '1.0'\nSageMaker: {PythonSDK: {Modules: {TelemetryOptOut: true}}}\n"
+TRUST: Final = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        ],
+    }
+)
+ALLOWED: Final = json.dumps(
+    {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+)
 
 Environment = Mapping[str, str]
 
@@ -47,7 +58,9 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environmen
             "HOME": str(home),
             "PATH": "/usr/bin:/bin",
         }
-        client(found, "iam").create_role(RoleName="scientist", AssumeRolePolicyDocument="{}")
+        iam = client(found, "iam")
+        iam.create_role(RoleName="scientist", AssumeRolePolicyDocument=TRUST)
+        iam.put_role_policy(RoleName="scientist", PolicyName="science", PolicyDocument=ALLOWED)
         yield found
 
 

@@ -34,7 +34,13 @@ SHAPES: dict[str, Json] = {
     },
     "Hyperband": {"training": "tuning", "tuning": {"strategy": "Hyperband", "most": 9, "ranges": RANGES}},
     "distributed": {"training": "distributed", "container": {"image": IMAGE, "entrypoint": ["python", "mine.py"]}},
-    "spot": {"training": "spot", "wait_for_spot_seconds": 600, "machines": {"Train": {"max_seconds": 1800}}},
+    "script": {"container": {"script": "s3://b/config/code/00/mine.py"}},
+    "spot": {
+        "training": "spot",
+        "checkpoint_rounds": 5,
+        "wait_for_spot_seconds": 600,
+        "machines": {"Train": {"max_seconds": 1800}},
+    },
     "rules": {
         "metrics": {"loss": "loss=(.*);"},
         "rules": {
@@ -86,6 +92,8 @@ def test_a_search_says_how_it_searches_and_its_best_model_goes_on(strategy: str)
     assert config.get("StrategyConfig", {}) == (
         {"HyperbandStrategyConfig": {"MinResource": 1, "MaxResource": 9}} if strategy == "Hyperband" else {}
     )
+    environment = arguments(document, "Train")["TrainingJobDefinition"]["Environment"]
+    assert environment.get("MOST_REPORTS") == ("9" if strategy == "Hyperband" else None)
     model = arguments(document, "CreateCandidate")["model_data"]["Std:Join"]["Values"]
     assert {"Get": "Steps.Train.TrainingJobSummaries[0].TrainingJobName"} in model
 
@@ -100,11 +108,21 @@ def test_several_machines_share_the_rows_and_start_the_given_command() -> None:
 
 
 @sdk
+def test_a_script_of_ones_own_is_a_channel_that_the_training_starts() -> None:
+    job = arguments(shaped("script"), "Train")
+    (code,) = [c for c in job["InputDataConfig"] if c["ChannelName"] == "code"]
+    assert code["DataSource"]["S3DataSource"]["S3Uri"] == "s3://b/config/code/00/mine.py"
+    assert job["AlgorithmSpecification"]["ContainerEntrypoint"] == ["python", "/opt/ml/input/data/code/mine.py"]
+
+
+@sdk
 def test_spot_machines_wait_and_go_on_from_checkpoints_of_the_same_rows() -> None:
     job = arguments(shaped("spot"), "Train")
     assert job["EnableManagedSpotTraining"] is True
     assert job["StoppingCondition"] == {"MaxRuntimeInSeconds": 1800, "MaxWaitTimeInSeconds": 2400}
     assert {"Get": "Steps.Prepare.ProcessingJobName"} in job["CheckpointConfig"]["S3Uri"]["Std:Join"]["Values"]
+    assert job["Environment"]["CHECKPOINT_ROUNDS"] == "5"
+    assert "CHECKPOINT_ROUNDS" not in arguments(shaped("machines"), "Train")["Environment"]
 
 
 @sdk
@@ -139,6 +157,11 @@ REFUSED: list[tuple[Json, str]] = [
     ({"extra": {"Tell": {**LATE, "inputs": {"x": "Prepare.rows"}}}}, "reads 'Prepare.rows'; there are .*Prepare.train"),
     ({"extra": {"Tell": {**LATE, "after": ["Evalute"]}}}, "names 'Evalute'; there are Prepare"),
     ({"extra": {"Clean": {**CLEAN, "script": "/home/me/clean.py"}}}, "nobody has put"),
+    ({"container": {"script": "/home/me/mine.py"}}, "steps.container: nobody has put"),
+    ({"training": "distributed"}, "for a steps.container of your own"),
+    ({"machines": {"Train": {"instances": 2}}}, "Our own training learns the whole model on one machine"),
+    ({"container": {"script": "a.py", "entrypoint": ["b"]}}, "has a script or an entrypoint, not both"),
+    ({"training": "spot", "checkpoint_rounds": 0}, "checkpoint_rounds must be at least 1"),
     (
         {"extra": {"Late": {**CLEAN, "inputs": {"x": "Evaluate.evaluation"}, "feeds_training": True}}},
         "can read no more than Prepare wrote",

@@ -1,6 +1,7 @@
 """One training job on several machines; each reads its own files of the rows.
 
-Our own command learns the whole model on one machine, so this is for a `steps.container` that divides the work.
+Our own command learns the whole model on one machine and is refused: this is for a `steps.container` that divides the
+work, finds the other machines in `/opt/ml/input/config/resourceconfig.json`, and leaves one model on the first of them.
 """
 
 from __future__ import annotations

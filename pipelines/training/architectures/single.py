@@ -7,5 +7,5 @@ from pipelines.training.architectures.trainer import Wish, training
 
 
 def steps(task: Task) -> SubGraph:
-    """Train on one machine, or as many as `steps.machines.Train` says."""
+    """Train on one machine; a container of one's own also on as many as `steps.machines.Train` says."""
     return training(task, Wish())

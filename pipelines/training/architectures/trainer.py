@@ -15,20 +15,23 @@ from pipelines.authoring import PARQUET, stage_environment
 from pipelines.placeholders import Placeholder
 from pipelines.policies import HOUR, Machine, cache, job_retries
 from pipelines.training.architectures import SubGraph, Task
-from rightpack.settings.steps import Rule
+from pipelines.training.own_steps import CODE, SCRIPT
+from rightpack.errors import SettingsError
+from rightpack.settings.steps import Container, Rule
 
 STEP: Final = "Train"
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """How a training differs from the usual: where models go, more machines at least, spot machines, metrics."""
+    """How a training differs from the usual: where models go, at least how many machines, spot, metrics, variables."""
 
     output: Any = None
     least_instances: int = 1
     wait_seconds: int = 0
     checkpoints: Any = None
     metrics: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 def trainer(task: Task, wish: Wish) -> ModelTrainer:
@@ -44,7 +47,7 @@ def trainer(task: Task, wish: Wish) -> ModelTrainer:
         compute=_compute(machine, wish),
         stopping_condition=StoppingCondition(**limits),
         output_data_config=OutputDataConfig(s3_output_path=wish.output or task.bench.models_uri()),
-        environment={**stage_environment(), "PACKAGE_TYPE": task.parameters.package_type},
+        environment={**stage_environment(), "PACKAGE_TYPE": task.parameters.package_type, **wish.environment},
         sagemaker_session=task.bench.session,
     )
     if wish.checkpoints is not None:
@@ -69,13 +72,17 @@ def definitions(metrics: Mapping[str, str]) -> list[MetricDefinition]:
 
 
 def channels(task: Task, *, sharded: bool = False) -> list[InputData]:
-    """The training rows, where `sharded` each machine its own files of them, and the settings."""
+    """The training rows, where `sharded` each machine its own files of them, the settings, and one's own script."""
     rows: Any = task.train
+    script = task.steps.container.script
+    if script and not script.startswith(SCRIPT):
+        raise SettingsError(f"steps.container: nobody has put {script} where jobs can read it.")
     if sharded:
         rows = S3DataSource(s3_data_type="S3Prefix", s3_uri=task.train, s3_data_distribution_type="ShardedByS3Key")
     return [
         InputData(channel_name="train", content_type=PARQUET, data_source=rows),
         InputData(channel_name="config", content_type="application/json", data_source=task.parameters.config_uri),
+        *([InputData(channel_name=CODE, data_source=script)] if script else []),
     ]
 
 
@@ -102,9 +109,16 @@ def training(task: Task, wish: Wish, *, sharded: bool = False) -> SubGraph:
         cache_config=cache(),
         retry_policies=job_retries(),
     )
-    step.entrypoint = list(task.steps.container.entrypoint)
+    step.entrypoint = _command(task.steps.container)
     step.patch = _judges(task.steps.rules)
     return SubGraph(steps=(step,), model_data=step.properties.ModelArtifacts.S3ModelArtifacts)
+
+
+def _command(container: Container) -> list[str]:
+    """What starts instead of the image's command `train`; nothing where that does."""
+    if container.script:
+        return ["python", f"/opt/ml/input/data/{CODE}/{container.script.rsplit('/', 1)[-1]}"]
+    return list(container.entrypoint)
 
 
 def _judges(rules: Mapping[str, Rule]) -> dict[str, Any]:

@@ -18,13 +18,16 @@ from rightpack.settings.steps import Range, Tuning
 FIGURE: Final = "{}=([0-9.eE+-]+);"  # how our trainings say a figure
 # The same in every execution: the names of the trainings tell their models apart, also those of a cached search.
 PREFIX: Final = "runs/training/tuned"
+MOST_REPORTS: Final = "MOST_REPORTS"
 
 
 def steps(task: Task) -> SubGraph:
     """Search `steps.tuning.ranges`."""
     tuning, bucket = task.steps.tuning, Placeholder.ARTEFACT_BUCKET.stand_in
     metrics = {tuning.objective: FIGURE.format(tuning.objective), **task.steps.metrics}
-    wish = Wish(output=f"s3://{bucket}/{PREFIX}", metrics=metrics)
+    # a training that reports more often than Hyperband gives it resources for is stopped before it has saved its model
+    most = {MOST_REPORTS: str(tuning.most)} if tuning.strategy == "Hyperband" else {}
+    wish = Wish(output=f"s3://{bucket}/{PREFIX}", metrics=metrics, environment=most)
     step = TuningStep(
         name=STEP,
         step_args=_tuner(task, tuning, wish).tune(inputs=channels(task)),

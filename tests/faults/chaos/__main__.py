@@ -93,7 +93,7 @@ def _one(running: World, seed: int, date: dt.date) -> dict[str, Any]:
     try:
         play(watch, drawn)
         states = {run_id: str(run.state) if run else "" for run_id, run in watch.runs().items()}
-        problems = violations(watch, before, {item.kind for item in running.cloud.faults.struck()[earlier:]})
+        problems = violations(watch, before, running.cloud.faults.struck()[earlier:])
     except Exception:  # noqa: BLE001 - a seed that breaks the harness is a violation; the others still run
         states, problems = {}, [traceback.format_exc()]
     struck = running.cloud.faults.struck()[earlier:]
@@ -105,7 +105,7 @@ def _one(running: World, seed: int, date: dt.date) -> dict[str, Any]:
         "seed": seed,
         "seconds": seconds,
         "asked": [fault.kind for fault in asked],
-        "struck": [asdict(item) for item in struck],
+        "struck": [{k: v for k, v in asdict(item).items() if k != "about"} for item in struck],
         "runs": states,
         "redriven": watch.redriven,
         "violations": problems,

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from local_cloud.faults.desk import Struck
 from rightpack.ledger import Run, RunState
 from tests.faults.chaos.cycle import Watch, executions, open_executions, unloads, versions
+from tests.faults.chaos.telling import most_tellings
 from tests.faults.chaos.world import World
 
 _RUN_LINE = re.compile(r"^Run: (\S+)$", re.MULTILINE)
-_TELLING = {"kill-before", "kill-after", "lost-answer", "gateway-restart", "kill-function"}
 _OPEN_JOBS = ("processing", "training", "transform")
 
 
@@ -35,8 +36,8 @@ class Before:
         )
 
 
-def violations(watch: Watch, before: Before, kinds: Collection[str]) -> list[str]:
-    """Everything that does not hold after a seed in which faults of these kinds struck."""
+def violations(watch: Watch, before: Before, struck: Sequence[Struck]) -> list[str]:
+    """Everything that does not hold after a seed in which these faults struck."""
     checks: tuple[Callable[[], Iterator[str]], ...] = (
         lambda: _ended(watch),
         lambda: _one_execution_each(watch, before),
@@ -44,7 +45,7 @@ def violations(watch: Watch, before: Before, kinds: Collection[str]) -> list[str
         lambda: _nothing_vanished(watch.world, before),
         lambda: _registry_agrees(watch),
         lambda: _no_orphans(watch),
-        lambda: _told_once(watch, before, again=bool(_TELLING & set(kinds))),
+        lambda: _told_once(watch, before, struck),
     )
     return [problem for check in checks for problem in check()]
 
@@ -134,30 +135,45 @@ def _no_orphans(watch: Watch) -> Iterator[str]:
     for kind in _OPEN_JOBS:
         listed = getattr(world.client("sagemaker"), f"list_{kind}_jobs")(StatusEquals="InProgress")
         yield from (f"{job} still runs" for job in listed[f"{kind.capitalize()}JobSummaries"])
-    left = world.image.running()
+    left = world.image.running() if world.image else 0
     if left:
         yield f"{left} processes of jobs are left"
 
 
-def _told_once(watch: Watch, before: Before, *, again: bool) -> Iterator[str]:
+def _told_once(watch: Watch, before: Before, struck: Sequence[Struck]) -> Iterator[str]:
     """Every failure was told once, no success was told as a failure, and a drop that broke off was told, too.
 
-    SNS takes no request token. Where something died while telling (`again`) a failure may be told twice, never less.
+    Only what struck the telling of a failure itself lets it be told again; see `telling`.
     """
-    mails = [path.read_text() for path in _mails(watch.world) if path.name not in before.mails]
-    told = Counter(run_id for text in mails for run_id in _RUN_LINE.findall(text))
+    mails = [_Mail.read(path) for path in _mails(watch.world) if path.name not in before.mails]
     for run_id, run in watch.runs().items():
         if run is None:
             continue
-        refused = sum(f"quarantine/{run_id}/" in text for text in mails)
-        wanted = 1 if run.state in {RunState.FAILED, RunState.REFUSED, RunState.STOPPED} else 0
-        most = 2 * wanted if again else wanted
-        if not wanted <= told[run_id] + refused <= most:
-            yield f"{run_id} is {run.state} ({run.reason[:120]}), and was told {told[run_id] + refused} times"
+        about = [mail.time for mail in mails for _ in range(mail.times_of(run_id))]
+        failed = run.state in {RunState.FAILED, RunState.REFUSED, RunState.STOPPED}
+        fewest, most = (1, most_tellings(run_id, struck, about)) if failed else (0, 0)
+        if not fewest <= len(about) <= most:
+            yield f"{run_id} is {run.state} ({run.reason[:120]}), and was told {len(about)} times, not {fewest}-{most}"
     for name in _failed_unloads(watch):
-        times = sum(name in text for text in mails)
-        if not 1 <= times <= 1 + again:
-            yield f"the unload {name} failed, and was told {times} times"
+        about = [mail.time for mail in mails if name in mail.text]
+        if not 1 <= len(about) <= most_tellings(name, struck, about):
+            yield f"the unload {name} failed, and was told {len(about)} times"
+
+
+@dataclass(frozen=True, slots=True)
+class _Mail:
+    """A mail and when it was delivered, in seconds since the epoch."""
+
+    text: str
+    time: float
+
+    @classmethod
+    def read(cls, path: Path) -> _Mail:
+        return cls(path.read_text(), path.stat().st_mtime)
+
+    def times_of(self, run_id: str) -> int:
+        """How often it tells the outcome of a run."""
+        return _RUN_LINE.findall(self.text).count(run_id) + (f"quarantine/{run_id}/" in self.text)
 
 
 def _failed_unloads(watch: Watch) -> Iterator[str]:

@@ -11,6 +11,7 @@ from local_cloud.faults.fault import Fault, Kind
 FUNCTIONS = "rightpack-dev-*"  # session names of functions
 JOBS = "pipelines-*"  # and of jobs
 POLLERS = "event-source-mapping"
+SENT = '*":notice": {"S": "sent"}*'
 FEWEST_FAULTS, MOST_FAULTS = 2, 7
 
 _CALLS_OF_FUNCTIONS = (
@@ -94,7 +95,7 @@ def _fault(draw: random.Random) -> Fault:
         (2, _function),
         (4, _event),
         (2, _queue),
-        (2, _notice),
+        (3, _notice),
         (2, _object),
         (2, _statement),
     )
@@ -152,8 +153,10 @@ def _queue(draw: random.Random) -> Fault:
 
 
 def _notice(draw: random.Random) -> Fault:
-    kind = draw.choice((Kind.THROTTLING, Kind.SERVER_ERROR, Kind.KILL_BEFORE))
-    return Fault(kind, "sns", "Publish", caller=FUNCTIONS)
+    kind = draw.choice((Kind.THROTTLING, Kind.SERVER_ERROR, Kind.KILL_BEFORE, Kind.KILL_AFTER, Kind.LOST_ANSWER))
+    if draw.random() < 0.6:
+        return Fault(kind, "sns", "Publish", caller=FUNCTIONS)
+    return Fault(kind, "dynamodb", "UpdateItem", name=SENT, caller=FUNCTIONS)  # what was published is written down
 
 
 def _object(draw: random.Random) -> Fault:

@@ -20,18 +20,19 @@ import boto3
 from infra import lambda_package
 from local_cloud.cloud import LocalCloud
 from local_cloud.faults.processes import ProcessFaults
+from local_cloud.iam.authority import Mode
 from local_cloud.redshift.account import RedshiftAccount
 from local_cloud.redshift.runner import injected
 from local_cloud.sagemaker.execution import FINAL
 from local_cloud.sagemaker.options import Options
 from local_cloud.sagemaker.service import SageMaker
+from local_cloud.sagemaker.warm.image import WarmImage, warm_image
 from rightpack.cli import upload, weeks
 from rightpack.cli.embedded import CREDENTIALS, TEMPLATES
 from rightpack.cli.stage import Stage
 from rightpack.data_api import DataApi, Target
 from rightpack.layout import Stack, stack_name
 from rightpack.ledger import NOTICE, RETRY, Ledger
-from tests.faults.chaos.warm import WarmImage
 
 PRODUCTS = 300
 TYPES = ("carton", "padded-mailer")
@@ -52,7 +53,7 @@ class World:
 
     cloud: LocalCloud
     sagemaker: SageMaker
-    image: WarmImage
+    image: WarmImage | None  #: where jobs start warm
     stage: Stage
     root: Path
     first_day: dt.date  #: on which there is enough to learn from
@@ -126,29 +127,22 @@ def world() -> Iterator[World]:
     """Start the cloud, deploy the product, load the shop."""
     _remember_modules()
     with tempfile.TemporaryDirectory(prefix="chaos-", ignore_cleanup_errors=True) as folder:
-        root = Path(folder)
-        with WarmImage(root) as image:
-            yield from _running(root, image)
+        yield from _running(Path(folder))
 
 
-def _running(root: Path, image: WarmImage) -> Iterator[World]:
+def _running(root: Path) -> Iterator[World]:
     faults, made = ProcessFaults(), list[SageMaker]()
+    options = Options(max_parallel_jobs=4, stop_grace=2.0, bind_mounts=False, pause=_brief, faults=faults)
+    image = warm_image(options.image_path)
 
     def sagemaker(host: Any) -> SageMaker:
-        options = Options(
-            max_parallel_jobs=4,
-            stop_grace=2.0,
-            bind_mounts=False,
-            pause=_brief,
-            faults=faults,
-            image_bin=image.bin,
-        )
         made.append(SageMaker(host, options))
         return made[0]
 
     redshift = RedshiftAccount(injected(faults))
     services = [sagemaker, redshift.data_api, redshift.serverless, redshift.clusters]
-    with LocalCloud(root / "cloud", services=services, faults=faults, retry_seconds=(0.1, 0.2)) as cloud:
+    retries = (0.1, 0.2)
+    with LocalCloud(root / "cloud", services=services, faults=faults, retry_seconds=retries, iam=Mode.ENFORCE) as cloud:
         os.environ.update({**CREDENTIALS, "AWS_ENDPOINT_URL": cloud.url})
         package = root / "lambdas.zip"
         lambda_package.build(package)

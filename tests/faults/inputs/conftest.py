@@ -1,4 +1,4 @@
-"""One embedded cloud with the platform deployed and empty tables, for all tests of this folder."""
+"""One embedded cloud with the platform deployed and empty tables, for all tests of a module."""
 
 from __future__ import annotations
 
@@ -12,23 +12,20 @@ from rightpack.cli.embedded import Embedded, embedded_cloud
 from rightpack.cli.stage import Stage
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
-    before = dict(os.environ)
     with embedded_cloud("dev", root=tmp_path_factory.mktemp("bad-inputs-cloud")) as running:
         yield running
-    os.environ.clear()
-    os.environ.update(before)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def stage(cloud: Embedded) -> Stage:
     connected = Stage.connect("dev")
     upload.migrate(connected)
     return connected
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def environment(cloud: Embedded) -> dict[str, str]:
     """Variables of a job in this cloud."""
     return {**os.environ, **cloud.environment()}

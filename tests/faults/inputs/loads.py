@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -83,6 +84,10 @@ def _null(rows: pa.Table) -> pa.Table:
     return put(rows, "suitability", pa.array([None, *[0.5] * (COUNT - 1)], pa.float64()))
 
 
+def _of_one(column: str, value: float) -> Callable[[pa.Table], pa.Table]:
+    return lambda rows: put(rows, column, pa.array([0.5, value, *[0.5] * (COUNT - 2)], pa.float64()))
+
+
 def _texts(rows: pa.Table) -> pa.Table:
     return put(rows, "suitability", pa.array(["high"] * COUNT))
 
@@ -103,6 +108,18 @@ def bad_loads() -> Iterator[Bad]:
         "recommended-twice": ("A product is recommended two.", lambda n: results(n, _of("recommendations", _doubled))),
         "prediction-of-nothing": ("A suitability is empty.", lambda n: results(n, _of("predictions", _null))),
         "prediction-in-words": ("A suitability is a word.", lambda n: results(n, _of("predictions", _texts))),
+        "prediction-nan": (
+            "A suitability is NaN.",
+            lambda n: results(n, _of("predictions", _of_one("suitability", math.nan))),
+        ),
+        "prediction-too-large": (
+            "A suitability is above 1.",
+            lambda n: results(n, _of("predictions", _of_one("suitability", 1.5))),
+        ),
+        "recommended-at-no-cost": (
+            "An expected cost is infinite.",
+            lambda n: results(n, _of("recommendations", _of_one("est_cost", math.inf))),
+        ),
         "column-short": (
             "A column is missing.",
             lambda n: results(n, _of("predictions", lambda t: t.drop_columns(["raw_score"]))),

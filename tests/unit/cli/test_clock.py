@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from rightpack.cli.clock import control, seconds
+from rightpack.cli.clock import seconds
+from rightpack.cli.control import ask
 from rightpack.errors import SettingsError
 
 
@@ -24,4 +25,4 @@ def test_the_clock_of_a_real_account_is_never_asked(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
 
     with pytest.raises(SettingsError, match="no embedded AWS"):
-        control("clock")
+        ask("_local/clock")

@@ -106,7 +106,7 @@ def test_bug_in_a_service_is_a_500_and_its_traceback_is_in_the_log(cloud: LocalC
         ("stepfunctions", "list_state_machines", {}),  # moto would pretend
         ("redshift", "describe_clusters", {}),
         ("batch", "describe_job_queues", {}),
-        ("cloudwatch", "put_composite_alarm", {"AlarmName": "a", "AlarmRule": "ALARM(b)"}),  # CBOR on the wire
+        ("cloudwatch", "get_metric_stream", {"Name": "a"}),  # CBOR on the wire
         ("sqs", "start_message_move_task", {"SourceArn": "arn:aws:sqs:us-east-1:123456789012:q"}),
         ("sns", "subscribe", {"TopicArn": "t", "Protocol": "https", "Endpoint": "https://example.com"}),  # XML
         ("cloudformation", "create_change_set", {"StackName": "s", "ChangeSetName": "c"}),

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import moto.events.models
 import moto.s3.models
 import moto.sqs.models
@@ -49,3 +51,15 @@ def test_service_that_cannot_start_leaves_nothing_running() -> None:
 
     with LocalCloud(services=[]) as cloud:
         assert cloud.url
+
+
+def test_setting_one_attribute_of_a_queue_leaves_its_policy() -> None:
+    with LocalCloud(services=[]) as cloud:
+        everybody = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "*"}
+        sqs, policy = cloud.client("sqs"), json.dumps({"Version": "2012-10-17", "Statement": [everybody]})
+        url = sqs.create_queue(QueueName="kept", Attributes={"Policy": policy})["QueueUrl"]
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "7"})
+        found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+        assert (found["VisibilityTimeout"], found.get("Policy")) == ("7", policy)
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": ""})
+        assert "Policy" not in sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]

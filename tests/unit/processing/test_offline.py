@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,8 +30,7 @@ TODAY = dt.date(2026, 11, 2)
 def artefact(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The output of a Bundle step with one model."""
     folder = tmp_path_factory.mktemp("bundle")
-    archive = trained.model if trained.model.is_file() else None
-    inside = unpack(archive, folder / "models") if archive else trained.model
+    inside = shutil.copytree(trained.model, folder / "models")
     write_index(inside, [Entry(TYPE, TYPE, "lightgbm", "3")])
     pack(inside, folder / "model.tar.gz")
     return folder

@@ -227,7 +227,7 @@ def test_scores_that_do_not_match_the_products_are_named(change: Any, words: str
     inputs["scores"] = write_scores(desk.folder / "wrong", change(read_folder(inputs["scores"])))
     code, message = desk.attempt("recommend", recommend.run, inputs)
     assert code == Exit.FINAL
-    assert message.startswith(f"ManifestError: {words}")
+    assert message.startswith(f"ResultError: {words}")
 
 
 @pytest.mark.parametrize("name", ["features", "bundle"])

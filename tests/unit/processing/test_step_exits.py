@@ -231,7 +231,8 @@ def test_scores_that_do_not_match_the_rows_end_without_a_verdict(
 ) -> None:
     job = trial(desk, trained, with_scores(trained, tmp_path / "wrong", change))
     assert enter(evaluate.main, job, *TRIAL) == Exit.FINAL
-    assert told(job).startswith("ManifestError: ")
+    assert told(job).startswith("ResultError: ")
+    assert told(job).endswith(" Drop the same date again; if it comes back, report it with the run's folder.")
     assert words in told(job)
     assert desk.cloud.cloudwatch.data == []
 

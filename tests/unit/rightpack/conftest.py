@@ -117,7 +117,8 @@ class FakeSageMaker:
         self.executions[PipelineExecutionArn]["PipelineExecutionStatus"] = "Stopped"
 
     def list_pipeline_executions(self, *, PipelineName: str, **_order: Any) -> dict[str, Any]:
-        found = [{**one, "PipelineExecutionArn": arn} for arn, one in self.executions.items() if PipelineName in arn]
+        found = [{**one, "PipelineExecutionArn": arn} for arn, one in self.executions.items()]
+        found = [one for one in found if one.get("PipelineName") == PipelineName]
         return {"PipelineExecutionSummaries": found}
 
     def running(self) -> list[str]:

@@ -89,6 +89,18 @@ def test_the_joint_model_has_runs_and_a_group_of_its_own(
     assert parameters["ModelPackageGroupName"] == "rightpack-dev-every-type"
 
 
+def test_a_trigger_that_was_deleted_before_it_was_read_is_recorded_with_that_reason(
+    launcher: Launcher, s3: FakeS3, sagemaker: FakeSageMaker, sns: FakeSns
+) -> None:
+    s3.objects.clear()
+    runs = [launcher.launch(SOURCE) for _ in range(2)]
+    assert {run.state for run in runs} == {RunState.REFUSED}
+    assert json.loads(s3.text(f"quarantine/{SOURCE.run_id}/reason.json"))["reason"] == (
+        f"s3://{SOURCE.bucket}/{SOURCE.key} (version v1) was deleted before it was read."
+    )
+    assert (sagemaker.starts, len(sns.messages)) == (0, 1)
+
+
 def _killed(*_args: object, **_options: object) -> bool:
     raise KeyboardInterrupt
 

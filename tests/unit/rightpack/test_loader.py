@@ -74,7 +74,12 @@ def test_other_writers_that_win_every_time_end_the_load_with_nothing_loaded() ->
 
 @pytest.mark.parametrize(
     ("guard", "words"),
-    [("predictions_mismatch", "10 different predictions"), ("recommendations_mismatch", "exactly 2")],
+    [
+        ("predictions_mismatch", "10 different predictions"),
+        ("recommendations_mismatch", "exactly 2"),
+        ('"predictions_unusable: p3 in carton, rows: 4"', "p3 in carton, the first of 4 rows"),
+        ("recommendations_unusable", "a row holds .*s3://b/r/manifest"),
+    ],
 )
 def test_files_that_are_not_what_their_manifest_says_are_refused_by_name(guard: str, words: str) -> None:
     warehouse = FakeWarehouse(before=[StatementError(f"invalid input syntax: {guard}")])

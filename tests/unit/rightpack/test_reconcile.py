@@ -336,6 +336,36 @@ def test_an_execution_of_a_cancelled_run_that_nobody_heard_of_is_found_and_stopp
     assert sagemaker.running() == []
 
 
+def shaped(run: Run) -> Run:
+    """The same run on a pipeline that a team has shaped by its settings."""
+    return replace(run, shape="1a2b3c4d")
+
+
+def test_a_run_of_a_shape_is_started_and_started_anew_on_its_own_pipeline(
+    ledger: Ledger, dispatcher: Dispatcher, tracker: Tracker, sagemaker: FakeSageMaker
+) -> None:
+    queue(ledger, shaped(run_of(1)))
+    for _ in range(2):
+        dispatcher.fill()
+        run = ledger.get(run_of(1).run_id)
+        end(sagemaker, run, "Failed", "CapacityError: Unable to provision requested ML compute capacity.")
+        tracker.track(run.execution_arn)
+    assert {one["PipelineName"] for one in sagemaker.executions.values()} == {"rightpack-dev-training-1a2b3c4d"}
+    assert len(sagemaker.executions) == 2
+
+
+def test_a_lost_execution_of_a_shaped_pipeline_is_found_and_stopped_too(
+    ledger: Ledger, reconciler: Reconciler, sagemaker: FakeSageMaker, clock: FakeClock
+) -> None:
+    queue(ledger, shaped(run_of(1)))
+    sagemaker.die_after = "start"
+    with pytest.raises(KeyboardInterrupt):
+        reconciler.dispatcher.fill()
+    ledger.finish(run_of(1).run_id, RunState.STOPPED, now=clock())
+    assert reconciler.reconcile()["orphans"] == 1
+    assert sagemaker.running() == []
+
+
 # --- events ---------------------------------------------------------------------------------------------------------
 
 

@@ -24,7 +24,7 @@ EXTRA = {"script": "clean.py", "outputs": ["train"]}
         ({"tuning": {"ranges": {"rounds": {"low": 2, "high": 2}}}}, "either low < high, or values"),
         (
             {"training": "tuning", "tuning": {"ranges": {"r": {"values": ["1"]}}}, "container": {"entrypoint": ["x"]}},
-            "takes no steps.container.entrypoint",
+            "takes no entrypoint or script of steps.container",
         ),
         ({"machines": {"Trian": {}}}, "steps.machines names 'Trian'"),
         ({"machines": {"Train": {"instances": 0}}}, "at least 1"),

@@ -124,6 +124,7 @@ def test_a_layer_may_be_searched_and_its_best_model_goes_on() -> None:
     found = {step["Name"]: step for step in render(rendered({"1": {"folds": "2"}}, [1]))["Steps"]}
     tuning = found["Layer1"]["Arguments"]
     assert found["Layer1"]["Type"] == "Tuning"
+    assert found["Layer1"]["CacheConfig"]["Enabled"]
     config = tuning["HyperParameterTuningJobConfig"]
     assert (config["Strategy"], config["ResourceLimits"]["MaxNumberOfTrainingJobs"]) == ("Bayesian", 3)
     assert config["HyperParameterTuningJobObjective"] == {"Type": "Minimize", "MetricName": "topic_loss"}
