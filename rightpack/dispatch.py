@@ -30,12 +30,18 @@ class Dispatcher:
         """The run table."""
         return self.starter.ledger
 
-    def fill(self) -> list[str]:
-        """Start what may start now; return the run ids that were tried, in order."""
+    def fill(self, *, most: int = 0, turn: int = 0) -> list[str]:
+        """Start what may start now; return the run ids that were tried, in order.
+
+        Where many slots come free at once, many are told to fill them. So that they do not all start the same runs,
+        each takes at most `most` of those whose turn has come (0: all), from another place on, by its `turn`.
+        """
         flying = self.ledger.queued(IN_FLIGHT, limit=self.policy.concurrent)
         free = self.policy.concurrent - len(flying)
         tried: list[str] = []
-        for run in self._in_order(free, flying):
+        chosen = list(self._in_order(free, flying))
+        at = turn % len(chosen) if chosen else 0
+        for run in [*chosen[at:], *chosen[:at]][: most or None]:
             tried.append(run.run_id)
             refusal = self.starter.start(run) if run.state is RunState.NEW else self.starter.retry(run)
             if refusal is not None and refusal.transient and refusal.cause in PATIENT:

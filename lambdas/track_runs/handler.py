@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+import zlib
+from typing import Any, Final
 
 from lambdas.assembly import dispatcher, tracker
+
+MOST_STARTS: Final = 2  # one for the slot that came free, one for a slot that somebody else's start has missed
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
@@ -12,5 +15,6 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     run = tracker().track(event["detail"]["pipelineExecutionArn"])
     if run is None:
         return {"run_id": None}
-    started = [] if run.queue == "in-flight" else dispatcher().fill()
+    turn = zlib.crc32(run.run_id.encode())
+    started = [] if run.queue == "in-flight" else dispatcher().fill(most=MOST_STARTS, turn=turn)
     return {"run_id": run.run_id, "state": run.state, "started": started}

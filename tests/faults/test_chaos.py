@@ -47,7 +47,16 @@ def test_a_seed_always_stands_for_the_same_plan() -> None:
 def test_five_hundred_seeds_ask_for_every_kind_of_fault() -> None:
     plans = [plan(seed, TYPES) for seed in range(500)]
     asked = {fault.kind for drawn in plans for fault in (*drawn.training_faults, *drawn.inference_faults)}
-    assert set(Kind) - asked == {Kind.ERROR}  # a refusal with words of one's own; the others come with AWS's
+    # A refusal with words of one's own (the others come with AWS's), and what only strikes trainings with checkpoints.
+    assert set(Kind) - asked == {Kind.ERROR, Kind.INTERRUPT_JOB}
+
+
+def test_five_hundred_seeds_strike_the_telling_of_an_outcome_in_every_way() -> None:
+    plans = [plan(seed, TYPES) for seed in range(500)]
+    faults = [fault for drawn in plans for fault in (*drawn.training_faults, *drawn.inference_faults)]
+    published = {fault.kind for fault in faults if fault.operation == "Publish"}
+    written = {fault.kind for fault in faults if '"sent"' in fault.name}
+    assert {Kind.LOST_ANSWER, Kind.KILL_BEFORE, Kind.KILL_AFTER} <= published & written
 
 
 def result(seed: int, kind: str, *problems: str) -> dict[str, Any]:

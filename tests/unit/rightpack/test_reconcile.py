@@ -78,6 +78,16 @@ def test_no_more_runs_are_started_than_may_run(
     assert sagemaker.starts == 4
 
 
+def test_many_who_fill_slots_at_once_start_different_runs_and_few_each(
+    ledger: Ledger, dispatcher: Dispatcher, sagemaker: FakeSageMaker
+) -> None:
+    queue(ledger, *(run_of(i) for i in range(4)))
+    tried = [run_of(2).run_id, run_of(3).run_id]
+    assert dispatcher.fill(most=2, turn=6) == tried
+    assert dispatcher.fill(most=2, turn=7) == [run_of(1).run_id, run_of(0).run_id]
+    assert (dispatcher.fill(most=2, turn=8), sagemaker.starts) == ([], 4)
+
+
 def test_batches_leave_room_for_scheduled_runs_and_take_turns(ledger: Ledger, dispatcher: Dispatcher) -> None:
     batch(ledger, "a", 9)
     batch(ledger, "b", 9)
