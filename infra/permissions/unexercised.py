@@ -58,7 +58,7 @@ def _rows() -> Iterator[tuple[str, Iterable[str], str]]:
     yield "start-pipeline", ("sagemaker:DescribeModelPackage",), _TOPICS
     yield "create-candidate", ("sagemaker:DescribeModel", "sagemaker:DescribeModelPackage"), _CANDIDATES
     yield "track-runs", (*_MOVE_RUNS, *_JOB_LOGS, "sns:Publish"), _TROUBLE
-    yield "reconcile", ("dynamodb:GetItem", "dynamodb:UpdateItem", *_LOOK, *_MOVE_RUNS), _LOST_EVENTS
+    yield "reconcile", ("dynamodb:GetItem", "dynamodb:UpdateItem", "s3:GetObject", *_LOOK, *_MOVE_RUNS), _LOST_EVENTS
     yield "reconcile", (*_DESCRIBE_JOBS, *_JOB_LOGS, "sns:Publish"), _TROUBLE
     yield (
         "unload",
