@@ -149,7 +149,8 @@ _DESCRIBE: Final = {  # member of a step's metadata: operation, request member
 def explain_cache(sagemaker: Any, execution_arn: str, step: str) -> Explanation:
     """Explain a step of an execution through a boto3 SageMaker client.
 
-    A miss is compared with the nearest earlier execution that ran the step itself.
+    A miss is compared with that earlier execution that ran the step itself with the fewest other arguments, and
+    among equals with the nearest: other drops, whose every argument differs, may have come in between.
 
     Raises:
         SettingsError: The execution has no such step, or it has not begun.
@@ -171,14 +172,15 @@ def explain_cache(sagemaker: Any, execution_arn: str, step: str) -> Explanation:
 def _miss(
     sagemaker: Any, kind: str, entry: Json, earlier: Iterator[tuple[str, Json]], expire_after: str
 ) -> Explanation:
-    step, now, nearest = entry["StepName"], _arguments(sagemaker, entry), None
+    step, now = entry["StepName"], _arguments(sagemaker, entry)
+    changed: list[Explanation] = []
     for arn, before in earlier:
         found = tuple(differences(kind, _arguments(sagemaker, before), now))
         if not found:
             verdict = _same_arguments(before, entry, expire_after)
             return Explanation(step, verdict, arn, before.get("EndTime"), expire_after)
-        nearest = nearest or Explanation(step, Verdict.CHANGED, arn, before.get("EndTime"), expire_after, found)
-    return nearest or Explanation(step, Verdict.FIRST)
+        changed.append(Explanation(step, Verdict.CHANGED, arn, before.get("EndTime"), expire_after, found))
+    return min(changed, key=lambda item: len(item.differences), default=Explanation(step, Verdict.FIRST))
 
 
 def _same_arguments(before: Json, entry: Json, expire_after: str) -> Verdict:
