@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from sagemaker.core.workflow.parameters import ParameterString
 
+from pipelines.parameters import Declared
+
 
 @dataclass(frozen=True, slots=True)
-class Parameters:
+class Parameters(Declared):
     """Pipeline parameters; those without a default must be given at every start.
 
     The drop holds the products of its `mode`; only Monitor reads it, since a whole catalogue is a baseline for later
@@ -23,10 +25,6 @@ class Parameters:
     manifest_uri: Any
     config_uri: Any
     processing_instance: Any
-
-    def listed(self) -> list[Any]:
-        """All of them, in the order of the definition."""
-        return [getattr(self, item.name) for item in fields(self)]
 
 
 def declare() -> Parameters:

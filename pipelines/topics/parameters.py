@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from sagemaker.core.workflow.parameters import ParameterString
+
+from pipelines.parameters import Declared
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +19,7 @@ class Machines:
 
 
 @dataclass(frozen=True, slots=True)
-class Parameters:
+class Parameters(Declared):
     """Pipeline parameters; those without a default must be given at every start."""
 
     run_id: Any
@@ -31,10 +33,6 @@ class Parameters:
     layer1_instance: Any
     layer2_instance: Any
     layer3_instance: Any
-
-    def listed(self) -> list[Any]:
-        """All of them, in the order of the definition."""
-        return [getattr(self, item.name) for item in fields(self)]
 
     @property
     def layer_instances(self) -> tuple[Any, Any, Any]:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
+from processing import hyperparameters
 from rightpack.errors import SettingsError
-
-FILE = "hyperparameters.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,36 +49,12 @@ class Options:
 
     @classmethod
     def of(cls, given: Mapping[str, str]) -> Self:
-        """Read texts; SettingsError names one that is unknown or no number. Names may have hyphens."""
-        kinds = {f.name: type(f.default) for f in fields(cls)}
-        values = {}
-        for key, text in given.items():
-            name = key.replace("-", "_")
-            if name not in kinds:
-                near = difflib.get_close_matches(name, kinds, n=1)
-                hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(kinds)}"
-                raise SettingsError(f"Hyperparameter {key!r} is not known; {hint}")
-            values[name] = _number(kinds[name], text, key)
-        return cls(**values)  # type: ignore[arg-type]  # every field is an int or a float
+        """Read texts; SettingsError names one that is unknown or not of its type. Names may have hyphens."""
+        texts = {name.replace("-", "_"): text for name, text in given.items()}
+        return cls(**hyperparameters.typed(texts, asdict(cls()), "a topic layer"))
 
     @classmethod
     def read(cls, folder: Path, settings: Mapping[str, object]) -> Self:
         """Read `hyperparameters.json` over the hyperparameters of the settings, and those over the defaults."""
-        known = {key.replace("-", "_"): str(value) for key, value in settings.items()}
-        path = folder / FILE
-        if not path.is_file():
-            return cls.of(known)
-        try:
-            given = json.loads(path.read_text())
-        except ValueError as error:
-            raise SettingsError(f"{FILE} is not JSON: {error}") from error
-        # the service and its tuning jobs add names of their own, and the SDK quotes what it sends
-        own = {k: str(v).strip('"') for k, v in given.items() if not k.startswith(("_", "sagemaker_"))}
-        return cls.of(known | {key.replace("-", "_"): value for key, value in own.items()})
-
-
-def _number(kind: type, text: str, name: str) -> float:
-    try:
-        return float(kind(float(text))) if kind is float else int(kind(float(text)))
-    except ValueError as error:
-        raise SettingsError(f"Hyperparameter {name!r} must be a number, not {text!r}.") from error
+        known = {name.replace("-", "_"): str(value) for name, value in settings.items()}
+        return cls.of(known | hyperparameters.read(folder))

@@ -18,6 +18,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from rich.progress import Progress, TaskID
+
 from tests.faults.chaos.cycle import Watch, play
 from tests.faults.chaos.invariants import Before, violations
 from tests.faults.chaos.plan import Plan, plan
@@ -59,19 +61,32 @@ def _in_parts(seeds: list[int], workers: int) -> Iterator[dict[str, Any]]:
     """Run ranges of seeds in processes of their own: there is one embedded cloud in a process."""
     size = max(1, min(MOST_IN_ONE_WORLD, -(-len(seeds) // workers)))
     parts = [seeds[at : at + size] for at in range(0, len(seeds), size)]
-    with ThreadPoolExecutor(workers) as pool, tempfile.TemporaryDirectory() as folder:
-        for results in pool.map(lambda part: _in_process(part, Path(folder)), parts):
+    with ThreadPoolExecutor(workers) as pool, tempfile.TemporaryDirectory() as folder, Progress() as progress:
+        bar = progress.add_task("chaos", total=len(seeds))
+        for results in pool.map(lambda part: _in_process(part, Path(folder), progress, bar), parts):
             yield from results
 
 
-def _in_process(seeds: list[int], folder: Path) -> list[dict[str, Any]]:
+def _in_process(seeds: list[int], folder: Path, progress: Progress, bar: TaskID) -> list[dict[str, Any]]:
     target = folder / f"{seeds[0]}.jsonl"
     command = [sys.executable, "-m", "tests.faults.chaos", "--first", str(seeds[0]), "--seeds", str(len(seeds))]
-    ended = subprocess.run([*command, "--part", str(target)], cwd=ROOT, check=False)
-    lines = target.read_text().splitlines() if target.exists() else []
-    if ended.returncode:
-        say(f"The worker of the seeds {seeds[0]} to {seeds[-1]} ended with {ended.returncode}.")
+    seen = 0
+    with subprocess.Popen([*command, "--part", str(target)], cwd=ROOT) as running:
+        while running.poll() is None:
+            time.sleep(0.5)
+            done = len(_lines(target))
+            progress.advance(bar, done - seen)
+            seen = done
+    lines = _lines(target)
+    progress.advance(bar, len(lines) - seen)
+    if running.returncode:
+        say(f"The worker of the seeds {seeds[0]} to {seeds[-1]} ended with {running.returncode}.")
     return [json.loads(line) for line in lines]
+
+
+def _lines(target: Path) -> list[str]:
+    """Whole lines of a file that a worker may still be writing."""
+    return target.read_text().split("\n")[:-1] if target.exists() else []
 
 
 def _part(seeds: range, target: Path) -> None:

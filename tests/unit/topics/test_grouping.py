@@ -143,8 +143,9 @@ def test_losses_are_averaged_by_weight() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"topcs": "3"}, "did you mean 'topics'"),
-        ({"topics": "many"}, "must be a number"),
+        ({"topcs": "3"}, "Did you mean 'topics'"),
+        ({"topics": "many"}, "must be int, not 'many'"),
+        ({"topics": "12.5"}, "must be int, not '12.5'"),
         ({"topics": "0"}, "at least 1"),
         ({"folds": "1"}, "folds"),
         ({"threshold": "0"}, "threshold"),
