@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from botocore.config import Config
 
 from infra import lambda_package
 from local_cloud.cloud import LocalCloud
@@ -44,6 +45,7 @@ OVERRIDES: dict[str, Any] = {
 VISIBILITY_SECONDS = 5
 LONGEST_WAIT = 240.0
 POLL_SECONDS = 0.1
+PATIENT = Config(retries={"mode": "standard", "total_max_attempts": 8})  # outlasts a restart of the gateway
 LONG_AGO = "2026-01-01T00:00:00.000+00:00"
 
 
@@ -104,7 +106,7 @@ class World:
 
 @cache
 def _client(session: boto3.Session, service: str) -> Any:
-    return session.client(service)  # type: ignore[call-overload]
+    return session.client(service, config=PATIENT)  # type: ignore[call-overload]
 
 
 def until(condition: Callable[[], Any], what: str, timeout: float = LONGEST_WAIT) -> Any:
