@@ -76,6 +76,8 @@ lock: ## write requirements/*.txt from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --upgrade $(LOCK) --extra cli --extra jobs --extra local -c requirements/all.txt \
 		-o requirements/run.txt
 	uv pip compile pyproject.toml --upgrade $(LOCK) --extra jobs -c requirements/all.txt -o requirements/jobs.txt
+	sed -n 's/^requires = \["\(.*\)"\]/\1/p' pyproject.toml | uv pip compile - --upgrade $(LOCK) -c requirements/all.txt \
+		-o requirements/build.txt
 
 SEEDS ?= 500
 chaos: $(VENV)/.all ## the whole cycle under random faults and kills: SEEDS=500, or SEED=n to run one alone

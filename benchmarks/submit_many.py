@@ -14,9 +14,13 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from rightpack.batches import Batches, BatchFile
 from rightpack.cli import faults, running
@@ -33,8 +37,9 @@ from rightpack.trigger import DropData, Trigger
 DATE = dt.date(2026, 11, 20)
 PACKAGE_TYPE = "carton"
 PARAMETERS = ("RunId", "BusinessDate", "PackageType", "DataUri", "ManifestUri", "ConfigUri", "ModelPackageGroupName")
-POLL_SECONDS = 2.0
-TICK_SECONDS = 10.0
+POLL_SECONDS = 3.0
+TICK_SECONDS = 30.0
+READERS = 4
 POLICY = {"first_wait_seconds": 0.0, "longest_wait_seconds": 5.0, "retries": 20}
 
 
@@ -92,12 +97,17 @@ def batch_file(runs: int) -> BatchFile:
 
 def until_ended(stage: Stage, batch: Run, seconds: float) -> Run:
     """Let the clock tick until the batch has ended, or `seconds` have passed."""
+    batches = Batches(stage.ledger, lambda: dt.datetime.now(dt.UTC))
     deadline, ticked = time.monotonic() + seconds, 0.0
-    while (found := stage.ledger.get(batch.run_id)).open and time.monotonic() < deadline:
-        if time.monotonic() - ticked > TICK_SECONDS:
-            running.nudge(stage)
-            ticked = time.monotonic()
-        time.sleep(POLL_SECONDS)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        bar = progress.add_task("Runs ended", total=batches.totals(batch).expected)
+        while (found := stage.ledger.get(batch.run_id)).open and time.monotonic() < deadline:
+            if time.monotonic() - ticked > TICK_SECONDS:
+                running.nudge(stage)
+                ticked = time.monotonic()
+            time.sleep(POLL_SECONDS)
+            progress.update(bar, completed=batches.totals(batch).ended)
     return found
 
 
@@ -119,11 +129,25 @@ def judge(stage: Stage, batch: Run, file: BatchFile, *, repeated: int) -> Verdic
     problems += [f"{run.run_id} is {run.state}." for run in runs if run.open]
     problems += [f"{name} was launched {count} times." for name, count in launched.items() if count > 1]
     problems += [f"{run.run_id} has no execution." for run in runs if run.display_name not in launched]
+    problems += attempts_that_differ(stage, runs)
     if succeeded != states["Completed"]:
         problems.append(f"{succeeded} executions succeeded, the ledger says {states['Completed']}.")
     problems += [f"{repeated} runs were queued again by the same file."] if repeated else []
     facts = {"states": dict(states), "executions": len(members), "retries": sum(run.retries for run in runs)}
     return Verdict({**facts, "reason": batch.reason, "trends": trends(runs)}, problems)
+
+
+def attempts_that_differ(stage: Stage, runs: list[Run]) -> list[str]:
+    """Runs of which the ledger counts other retries than the service, whose step knows how often it was tried."""
+    jobs = RunJobs(stage.client("sagemaker"))
+    with ThreadPoolExecutor(READERS) as pool:
+        steps = list(pool.map(lambda run: jobs.steps(run.execution_arn) if run.execution_arn else [], runs))
+    tried = [sum(step.get("AttemptCount", 1) for step in of_one) for of_one in steps]
+    return [
+        f"{run.run_id} was tried {count} times, the ledger says {run.retries + 1}."
+        for run, count in zip(runs, tried, strict=True)
+        if count != run.retries + 1
+    ]
 
 
 def play(stage: Stage, runs: int, chance: float, seconds: float) -> Verdict:
@@ -158,6 +182,12 @@ def arm(chance: float) -> None:
         faults.arm(file)
 
 
+def told(facts: dict[str, Any]) -> str:
+    """One line."""
+    seconds = facts["seconds"]["all"]
+    return f"{facts['totals']}, in {facts['executions']} executions and {facts['retries']} retries, {seconds:,.0f} s"
+
+
 def main() -> int:
     """Run, write the facts, and return 0 where nothing is wrong."""
     options = argparse.ArgumentParser(description=__doc__)
@@ -171,7 +201,7 @@ def main() -> int:
     facts = {"runs": given.runs, "verdict": "failed" if verdict.problems else "passed", "problems": verdict.problems}
     given.json.parent.mkdir(parents=True, exist_ok=True)
     given.json.write_text(json.dumps({**facts, **verdict.facts}, indent=1, default=str) + "\n")
-    print(f"{facts['verdict']}: {verdict.facts['totals']} {verdict.facts['seconds']}")  # noqa: T201 - a command's answer
+    print(f"{facts['verdict']}: {told(verdict.facts)}")  # noqa: T201 - a command's answer
     for problem in verdict.problems[:20]:
         print(problem)  # noqa: T201 - as above
     return 1 if verdict.problems else 0

@@ -24,6 +24,10 @@ class Arns:
         """An ARN in the stage's own account and region."""
         return f"arn:{cdk.Aws.PARTITION}:{service}:{cdk.Aws.REGION}:{cdk.Aws.ACCOUNT_ID}:{resource}"
 
+    def in_any_account(self, service: str, resource: str) -> str:
+        """ARNs of a resource in the stage's region, whoever it belongs to."""
+        return f"arn:{cdk.Aws.PARTITION}:{service}:{cdk.Aws.REGION}:*:{resource}"
+
     def role(self, suffix: str) -> str:
         """A role of the stage, e.g. `job`."""
         return f"arn:{cdk.Aws.PARTITION}:iam::{cdk.Aws.ACCOUNT_ID}:role/{self.layout.named(suffix)}"

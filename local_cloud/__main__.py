@@ -13,11 +13,16 @@ from pathlib import Path
 from typing import Any
 
 _LOOK_SECONDS = 0.5
+_REFUSED = 78  # exit code: the state in the folder cannot be taken over
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; the exit code is 1 if a template cannot be deployed."""
-    return _up(_parser().parse_args(arguments))
+    """Run the command line; the exit code is 1 if a template cannot be deployed, 78 if a state cannot be taken over."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.keep and options.root is None:
+        parser.error("--keep needs --root: the folder to keep the state in")
+    return _up(options)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -39,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("--lax", action="store_true", help="accept template properties that are not carried out")
     up.add_argument("--live-schedules", action="store_true", help="fire schedules as time goes by, too")
     up.add_argument("--iam", choices=["record", "enforce"], default="record", help="list denials, or carry them out")
+    up.add_argument("--keep", action="store_true", help="go on with the state in --root, and leave one there")
     up.add_argument("--keep-running", action="store_true", help="outlive the process that started this one")
     return parser
 
@@ -53,25 +59,36 @@ def _pair(text: str) -> tuple[str, str]:
 def _up(options: argparse.Namespace) -> int:
     from local_cloud.cloud import DeploymentError, LocalCloud
     from local_cloud.iam.authority import Mode
+    from local_cloud.keeping.folder import StateError
 
     stop = _stop_on_signals()
     if not options.keep_running:
         _stop_with_parent(stop)
-    with LocalCloud(
+    cloud = LocalCloud(
         options.root,
         port=options.port,
         strict=not options.lax,
         iam=Mode(options.iam),
         live_schedules=options.live_schedules,
-    ) as cloud:
-        try:
+        keep=options.keep,
+    )
+    try:
+        with cloud:
             stacks = _deploy(cloud, options)
-        except DeploymentError as error:
-            sys.stderr.write(f"{error}\n")
-            return 1
-        _announce({"endpoint": cloud.url, "account": cloud.account, "region": cloud.region, "stacks": stacks}, options)
-        stop.wait()
+            _announce(_facts(cloud, stacks), options)
+            stop.wait()
+    except DeploymentError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    except StateError as error:
+        sys.stderr.write(f"{error}\n")
+        return _REFUSED
     return 0
+
+
+def _facts(cloud: Any, stacks: list[str]) -> dict[str, Any]:
+    known = {"endpoint": cloud.url, "account": cloud.account, "region": cloud.region}
+    return {**known, "stacks": stacks, "restored": cloud.restored}
 
 
 def _deploy(cloud: Any, options: argparse.Namespace) -> list[str]:

@@ -11,7 +11,7 @@ import json
 import logging
 import operator
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,6 +61,8 @@ class Alarms:
     `notify` publishes (alarm ARN, topic ARN, subject, message), `emit` puts an event.
     """
 
+    KEPT = ("changes",)
+
     def __init__(
         self, metrics: Metrics, notify: Callable[[str, str, str, str], None], emit: Callable[..., None]
     ) -> None:
@@ -86,13 +88,14 @@ class Alarms:
             for alarm in list(backends.cloudwatch().alarms.values()):
                 self._look_at(alarm)
 
-    def look_for(self, namespace: str) -> None:
-        """Evaluate the alarms on a namespace, because it has new data."""
+    def look_for(self, namespace: str, names: Collection[str]) -> None:
+        """Evaluate the alarms on metrics of a namespace, because these have new data."""
         if self.held:
             return
         with self._lock:
             for alarm in list(backends.cloudwatch().alarms.values()):
-                if namespace in {query["Metric"]["Namespace"] for query in _queries(alarm).values()}:
+                metrics = [query["Metric"] for query in _queries(alarm).values()]
+                if any(one["Namespace"] == namespace and one["MetricName"] in names for one in metrics):
                     self._look_at(alarm)
 
     def changed(self, alarm: Any, old: str) -> None:

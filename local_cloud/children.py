@@ -92,6 +92,8 @@ def _parent_death_signal() -> Callable[[], None] | None:
 
 
 def _signal_group(child: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    if child.returncode is not None:  # collected already: its number may be another process's by now
+        return
     try:
         os.killpg(child.pid, number)
     except ProcessLookupError:

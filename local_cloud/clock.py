@@ -9,6 +9,8 @@ import time
 class Clock:
     """Reads the time. It can be moved forward only, as nothing here could be undone."""
 
+    KEPT = ("ahead",)
+
     def __init__(self) -> None:
         self.ahead = 0.0  #: seconds
 

@@ -6,6 +6,7 @@ import logging
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -20,6 +21,7 @@ from local_cloud.faults.processes import ProcessFaults
 from local_cloud.host import Host, ObjectStore
 from local_cloud.iam.authority import Mode
 from local_cloud.iam.views import RoleObjects
+from local_cloud.keeping.folder import StateFolder
 from local_cloud.limits import raise_file_limit
 from local_cloud.machinery import Machinery
 from local_cloud.redshift.pgwire.certificate import authority
@@ -65,6 +67,7 @@ class LocalCloud:
         iam: Whether denials are only listed (`record`) or carried out (`enforce`).
         live_schedules: Whether schedules also fire as time goes by; otherwise only when `advance` moves the clock.
         faults: What shall go wrong; services of your own must be made with the same.
+        keep: Whether the state survives in `root`: what was there is brought back, what happens is kept.
     """
 
     objects: ObjectStore  #: S3 without HTTP; there from `start` on
@@ -81,6 +84,7 @@ class LocalCloud:
         iam: Mode = Mode.RECORD,
         live_schedules: bool = False,
         faults: ProcessFaults | None = None,
+        keep: bool = False,
     ) -> None:
         self._temporary = root is None
         self.root = (root or Path(tempfile.mkdtemp(prefix="local-cloud-"))).resolve()
@@ -89,6 +93,8 @@ class LocalCloud:
         self._options = machinery.Options(
             port, strict, tuple(retry_seconds), pollers, faults or ProcessFaults(), iam, live_schedules
         )
+        self._keep = keep
+        self.restored = ""  #: when the state was kept with which this cloud goes on; empty if it began anew
         self._machinery: Machinery | None = None
 
     def __enter__(self) -> Self:
@@ -108,10 +114,17 @@ class LocalCloud:
         Raises:
             RuntimeError: Another cloud runs in this process, or moto is not the pinned one.
             OSError: The port is taken.
+            StateError: A kept state cannot be taken over; the message says why.
         """
         raise_file_limit()
         self.root.mkdir(parents=True, exist_ok=True)
-        self._machinery = Machinery(self.root, self._options)
+        state = StateFolder(self.root / "state") if self._keep else None
+        try:
+            self._machinery = Machinery(self.root, replace(self._options, state=state))
+        except BaseException:
+            if state:
+                state.release()
+            raise
         self.url, self.objects = self._machinery.url, self._machinery.objects
         try:
             makers = (
@@ -119,7 +132,7 @@ class LocalCloud:
             )
             for make in makers:
                 self._machinery.own(make(self))
-            self._machinery.start()
+            self.restored = self._machinery.start()
         except BaseException:
             self.stop()
             raise
@@ -168,7 +181,7 @@ class LocalCloud:
         order = Order(name or template.name.split(".")[0], text, parameters or {})
         engine = self._running.stacks
         try:
-            self._running.upload_assets(text, assets or {})
+            self._running.assets.publish(text, assets or {})
             stack = engine.update(order) if engine.exists(order.name) else engine.create(order)
         except AwsError as error:
             if error.message == "No updates are to be performed.":
@@ -200,6 +213,10 @@ class LocalCloud:
     def advance(self, seconds: float) -> list[Due]:
         """Move the clock forward; schedules that are due on the way fire, in order (see `Timetable.advance`)."""
         return self._running.advance(seconds)
+
+    def state(self) -> Json:
+        """When the state was kept (`saved`), and how much has happened since (`unsaved`); empty without `keep`."""
+        return self._running.state()
 
     def fire_schedule(self, name: str) -> None:
         """Run the targets of a scheduled rule or schedule now, whenever it is due.
@@ -238,7 +255,7 @@ class LocalCloud:
 
     def emit(self, source: str, detail_type: str, detail: Mapping[str, Any], *, resources: Sequence[str] = ()) -> None:
         """Put an event on the default bus as the AWS service `source` would."""
-        self._running.bus.emit(source, detail_type, detail, resources=resources)
+        self._running.emit(source, detail_type, detail, resources=resources)
 
     def credentials(self, role_arn: str, session: str) -> dict[str, str]:
         """Environment variables of a fresh session of the role, and the certificate of the warehouse to trust.
@@ -254,6 +271,11 @@ class LocalCloud:
         """Run a Lambda function by ARN or name and wait: the answer and whether it is a function error."""
         result = self._running.functions.invoke(function, payload)
         return result.body, result.failed
+
+    @property
+    def functions_busy(self) -> bool:
+        """Whether a function runs, or an asynchronous event waits for its next attempt."""
+        return self._running.functions.busy
 
     def send_message(self, queue_url: str, body: str) -> None:
         """Put a message on an SQS queue.

@@ -1,7 +1,8 @@
-"""Query on an index, answered from moto's table at once: moto's own parses, copies and serialises the whole table.
+"""Plain reads of DynamoDB, answered from moto's table at once: moto's own parse, copy and serialise much more.
 
-Only the plain question is answered here: the key of a global index, and perhaps a least sort key, all of them texts.
-Everything else, and whatever is to be refused, is left to moto.
+Answered here are GetItem of a whole item, and Query by the key of a global index, perhaps with a least sort key, all of
+them texts, perhaps without the items that have a certain attribute, perhaps of some attributes only. Everything else,
+and whatever is to be refused, is left to moto.
 """
 
 from __future__ import annotations
@@ -19,31 +20,54 @@ from local_cloud.wire import Call, Json
 PAGE_BYTES: Final = 1 << 20
 KNOWN: Final = frozenset(
     {"TableName", "IndexName", "KeyConditionExpression", "ExpressionAttributeNames", "ExpressionAttributeValues"}
-    | {"ScanIndexForward", "Limit", "ExclusiveStartKey"}
+    | {"ScanIndexForward", "Limit", "ExclusiveStartKey", "FilterExpression", "ProjectionExpression"}
 )
 CONDITION: Final = re.compile(
     r"\s*(?P<hash>#?\w+) = (?P<value>:\w+)(?: AND (?P<range>#?\w+) >= (?P<least>:\w+))?\s*", re.ASCII
 )
+WITHOUT: Final = re.compile(r"\s*attribute_not_exists\((?P<without>#?\w+)\)\s*", re.ASCII)
+LISTED: Final = re.compile(r"#?\w+(?:, #?\w+)*", re.ASCII)
 
 
-def index_query(call: Call, request: Inbound) -> Answer | None:
-    """The gateway's route for DynamoDB: plain queries on an index here, everything else is moto's."""
-    if call.action != "Query":
+def plain_read(call: Call, request: Inbound) -> Answer | None:
+    """The gateway's route for DynamoDB: plain reads here, everything else is moto's."""
+    answer = {"GetItem": _item, "Query": _page}.get(call.action)
+    found = answer(request.parameters()) if answer else None
+    return None if found is None else answers.success(request, found)
+
+
+def _item(asked: Json) -> Json | None:
+    from moto.dynamodb.models.dynamo_type import DynamoType
+
+    table = backends.dynamodb().tables.get(asked.get("TableName", ""))
+    if table is None or table.range_key_attr or not set(asked) <= {"TableName", "Key", "ConsistentRead"}:
         return None
-    asked = request.parameters()
+    key = asked["Key"].get(table.hash_key_attr, {})
+    if len(asked["Key"]) != 1 or set(key) != {"S"} or not key["S"]:
+        return None
+    found = table.items.get(DynamoType(key))
+    return {"Item": _shown(found)} if found else {}
+
+
+def _page(asked: Json) -> Json | None:
     question = _question(asked)
-    return answers.success(request, question.page(asked)) if question else None
+    return question.page(asked) if question else None
 
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """Items of `table` whose `key` is `value` and whose `sort` is at least `least`; an index has a `sort` or none."""
+    """Items of `table` whose `key` is `value` and whose `sort` is at least `least`; an index has a `sort` or none.
+
+    Of those that have no `without`, the attributes `only` are asked for; where that is empty, all.
+    """
 
     table: Any
     key: str
     value: str
     sort: str
     least: str
+    without: str = ""
+    only: frozenset[str] = frozenset()
 
     def page(self, asked: Json) -> Json:
         """One page of the answer: no more items than asked for, and no more than a megabyte."""
@@ -53,11 +77,13 @@ class _Question:
         if begin:
             after = self._place_of(begin)
             found = [item for item in found if (self._place(item) > after if forward else self._place(item) < after)]
-        taken = list(_within(found[:limit]))
-        answer: Json = {"Items": taken, "Count": len(taken), "ScannedCount": len(taken)}
-        if taken and (len(taken) < len(found) or len(taken) == limit):
+        scanned = list(_within(found[:limit]))
+        taken = [shown for shown in scanned if not self.without or self.without not in shown]
+        items = [{k: v for k, v in shown.items() if k in self.only} for shown in taken] if self.only else taken
+        answer: Json = {"Items": items, "Count": len(items), "ScannedCount": len(scanned)}
+        if scanned and (len(scanned) < len(found) or len(scanned) == limit):
             keys = {self.key, self.sort, self.table.hash_key_attr} - {""}
-            answer["LastEvaluatedKey"] = {name: taken[-1][name] for name in keys}
+            answer["LastEvaluatedKey"] = {name: scanned[-1][name] for name in keys}
         return answer
 
     def _found(self) -> Iterator[Any]:
@@ -81,19 +107,28 @@ def _question(asked: Json) -> _Question | None:
     condition = CONDITION.fullmatch(asked.get("KeyConditionExpression", ""))
     if table is None or condition is None or not set(asked) <= KNOWN or table.range_key_attr:
         return None
-    key, sort = _keys(table, asked.get("IndexName", ""))
+    without, only = WITHOUT.fullmatch(asked.get("FilterExpression", "_")), asked.get("ProjectionExpression", "")
+    if ("FilterExpression" in asked and not without) or (only and not LISTED.fullmatch(only)):
+        return None
+    used = {**condition.groupdict(), "without": without["without"] if without else None}
+    listed = only.split(", ") if only else []
     names, values = asked.get("ExpressionAttributeNames", {}), asked.get("ExpressionAttributeValues", {})
-    used = condition.groupdict()
-    if {n for n in (used["hash"], used["range"]) if n and n.startswith("#")} != set(names):
+    called = [used["hash"], used["range"], used["without"], *listed]
+    if {name for name in called if name and name.startswith("#")} != set(names) or not _texts(used, values):
         return None
-    if {n for n in (used["value"], used["least"]) if n} != set(values) or not all(
-        set(v) == {"S"} for v in values.values()
-    ):
+    key, sort = _keys(table, asked.get("IndexName", ""))
+    said = {part: names.get(name, name) for part, name in used.items()}
+    if not key or said["hash"] != key or said["range"] not in (None, sort):
         return None
-    said = [names.get(used[part], used[part]) for part in ("hash", "range")]
-    if not key or said[0] != key or said[1] not in (None, sort) or not values[used["value"]]["S"]:
-        return None
-    return _Question(table, key, values[used["value"]]["S"], sort, values[used["least"]]["S"] if used["least"] else "")
+    least = values[used["least"]]["S"] if used["least"] else ""
+    chosen = frozenset(names.get(name, name) for name in listed)
+    return _Question(table, key, values[used["value"]]["S"], sort, least, said["without"] or "", chosen)
+
+
+def _texts(used: Json, values: Json) -> bool:
+    """Whether the values are those that are used, texts all of them, and the key is not empty."""
+    asked = {name for name in (used["value"], used["least"]) if name}
+    return asked == set(values) and all(set(v) == {"S"} for v in values.values()) and bool(values[used["value"]]["S"])
 
 
 def _keys(table: Any, index: str) -> tuple[str, str]:
@@ -113,8 +148,16 @@ def _within(items: list[Any]) -> Iterator[Json]:
     """The first of `items` as JSON, until a page is full."""
     size = 0
     for item in items:
-        shown = item.to_json()["Attributes"]
-        size += sum(len(name) + len(str(value)) for name, value in shown.items())
+        shown = _shown(item)
+        size += sum(len(name) + len(text) for name, value in shown.items() for text in map(str, value.values()))
         if size > PAGE_BYTES:
             return
         yield shown
+
+
+def _shown(item: Any) -> Json:
+    """An item as JSON; most attributes are texts, of which moto's own way makes much ado."""
+    if all(attribute.type == "S" for attribute in item.attrs.values()):
+        return {name: {"S": attribute.value} for name, attribute in item.attrs.items()}
+    shown: Json = item.to_json()["Attributes"]
+    return shown

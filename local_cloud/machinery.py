@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 import threading
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from local_cloud import answers, backends
-from local_cloud.account import ACCOUNT, REGION
+from local_cloud.account import ACCOUNT
 from local_cloud.alarms import Alarms
 from local_cloud.answers import Answer
+from local_cloud.assets import Assets
 from local_cloud.children import Children
 from local_cloud.clients import Clients
 from local_cloud.clock import Clock
@@ -34,7 +34,10 @@ from local_cloud.iam.authority import Authority, Mode
 from local_cloud.iam.documents import WITH_POLICIES, check_documents
 from local_cloud.iam.evaluation import Need
 from local_cloud.iam.resources import log_needs
-from local_cloud.index_query import index_query
+from local_cloud.index_query import plain_read
+from local_cloud.keeping import moto_state
+from local_cloud.keeping.folder import StateFolder
+from local_cloud.keeping.keeper import Keeper
 from local_cloud.lambdas import runtime_path
 from local_cloud.lambdas.environment import Machine
 from local_cloud.lambdas.functions import Functions, Records
@@ -54,8 +57,6 @@ from local_cloud.targets import Delivery
 from local_cloud.wire import AwsError, Json, Service
 
 LOG = logging.getLogger(__name__)
-_ASSET_BUCKET = re.compile(r"cdk-([a-z0-9]+)-assets-")
-_BOOTSTRAP = re.compile(r"/cdk-bootstrap/[a-z0-9]+/version")
 _LAMBDA = "lambda.amazonaws.com"
 _SENDING = {"sqs": "sqs:SendMessage", "sns": "sns:Publish"}
 _ONLY_ONE = threading.Lock()
@@ -73,6 +74,7 @@ class Options:
     iam: Mode = Mode.RECORD
     live_schedules: bool = False
     clock: Clock = field(default_factory=Clock)
+    state: StateFolder | None = None
 
 
 class Machinery:
@@ -82,6 +84,7 @@ class Machinery:
         if not _ONLY_ONE.acquire(blocking=False):
             raise RuntimeError("Another local cloud runs in this process; stop it first, moto's state is shared.")
         self._services: list[Service] = []
+        self._keeper: Keeper | None = None
         self._live = options.live_schedules
         self._log = _log_file(root / "cloud.log")
         try:
@@ -103,20 +106,22 @@ class Machinery:
         desk = options.faults.desk
         self.bus = EventBus(Delivery(self._invoke_async, self.metrics.put, self.authority), desk, self.clock)
         self.objects = Objects(self.bus.batch, options.faults)
-        self.gateway = Gateway(Wiring(moto, ACCOUNT, self.credentials.principal, self.bus.batch, self.authority.check))
+        self.gateway = Gateway(Wiring(moto, ACCOUNT, self.credentials.principal, self._whole, self.authority.check))
         self._server = Server(self.gateway, options.port)
         self.gateway.faults = CallFaults(desk, self._server.restart)
         self.gateway.internal(FAULTS, Control(desk))
         self.url = self._server.url
         self.clients, self.children = Clients(self.url), Children()
-        self.alarms = Alarms(self.metrics, self._notify, self.bus.emit)
+        self.alarms = Alarms(self.metrics, self._notify, self.emit)
         self._notices = Notices(Mailbox(root / "mail"), self._invoke_async, self.authority)
         services = Services(self.clients.admin, self.objects.read, self._ssm_value)
         self.stacks = Engine(known(), services, strict=options.strict)
+        self.assets = Assets(self.clients, self.objects)
         self._join_functions(root / "lambda", runtime, options)
         self.timetable = Timetable(self.clock, self.bus.fire_schedule, self._settle)
         self._patches = Patches(self._hooks())
         self._route(moto)
+        self._keep(options.state)
 
     def _join_functions(self, root: Path, runtime: Path, options: Options) -> None:
         session = partial(self.credentials.session, service=_LAMBDA)
@@ -145,7 +150,7 @@ class Machinery:
         gateway.own(CloudFormation(self.stacks, self.objects.read))
         gateway.route("s3", RangedGet(moto))
         gateway.route("lambda", self.functions.route)
-        gateway.route("dynamodb", index_query)
+        gateway.route("dynamodb", plain_read)
         gateway.answer("events", "PutEvents", self.bus.put_events)
         gateway.answer("events", "TestEventPattern", self.bus.match_pattern)
         gateway.guard("events", "PutTargets", self.bus.check_targets)
@@ -160,14 +165,25 @@ class Machinery:
         """Let a service answer; it is closed at the end if it has a `close`."""
         self._services.append(service)
         self.gateway.own(service)
+        self._parts.update(getattr(service, "parts", dict)())
 
-    def start(self) -> None:
-        """Begin to answer, to poll and to watch."""
+    def start(self) -> str:
+        """Begin to answer, to poll and to watch; answers when the state was kept with which it goes on, if any.
+
+        Raises:
+            StateError: There is a state that cannot be taken over.
+        """
         self._patches.apply()
+        restored = self._keeper.restore() if self._keeper else ""
         self._server.start()
         self.alarms.start()
         if self._live:
             self.timetable.live()
+        if self._keeper:
+            for mapping in moto_state.event_sources():
+                self._sources.add(mapping)
+            self._keeper.start()
+        return restored
 
     def stop(self) -> None:
         """End everything, those first who ask others; what fails keeps nothing else from ending."""
@@ -184,17 +200,42 @@ class Machinery:
                 last_first.callback(step)
             for service in self._services:
                 last_first.callback(getattr(service, "close", _nothing))
+            if self._keeper:
+                last_first.callback(self._keeper.stop)
 
-    def upload_assets(self, template: str, assets: Mapping[str, Path]) -> None:
-        """Do what `cdk bootstrap` and its asset publishing do, as far as the template asks: bucket, version, files."""
-        qualifier = _ASSET_BUCKET.search(template)
-        for name in set(_BOOTSTRAP.findall(template)):
-            self.clients.admin("ssm").put_parameter(Name=name, Value="30", Type="String", Overwrite=True)
-        if qualifier:
-            bucket = f"cdk-{qualifier[1]}-assets-{ACCOUNT}-{REGION}"
-            self.clients.admin("s3").create_bucket(Bucket=bucket)
-            for key, path in assets.items():
-                self.objects.upload(bucket, key, path)
+    def emit(self, source: str, detail_type: str, detail: Mapping[str, Any], *, resources: Sequence[str] = ()) -> None:
+        """Put an event on the default bus as the AWS service `source` would."""
+        self.touch()
+        self.bus.emit(source, detail_type, detail, resources=resources)
+
+    def state(self) -> Json:
+        """When the state was kept, and how much has happened since."""
+        return self._keeper.report() if self._keeper else {}
+
+    def touch(self) -> None:
+        """Note that something has changed, which no call has told."""
+        if self._keeper:
+            self._keeper.touch()
+
+    @contextmanager
+    def _whole(self) -> Iterator[None]:
+        """What moto does for one call: nobody hears of it, and no state is kept, before it is done."""
+        with self._keeper.gate.call() if self._keeper else nullcontext(), self.bus.batch():
+            yield
+
+    def _keep(self, folder: StateFolder | None) -> None:
+        """Make the keeper; services bring their parts when they come."""
+        self._parts: dict[str, object] = {
+            "clock": self.clock,
+            "metrics": self.metrics,
+            "alarms": self.alarms,
+            "stacks": self.stacks,
+            "timetable": self.timetable,
+            "functions": self.functions,
+        }
+        if folder:
+            self._keeper = Keeper(folder, self.url, parts=self._parts, busy=lambda: self.stacks.busy)
+            self.gateway.observers.append(self._keeper.called)
 
     def log_as(self, role: str, group: str, stream: str, lines: Sequence[str]) -> None:
         """Write log lines in the name of a role, if it may; like AWS, tell nobody if not."""
@@ -204,12 +245,15 @@ class Machinery:
         except AwsError as error:
             LOG.warning("log lines of %s are lost: %s", group, error.message)
         else:
+            self.touch()
             self.logs.put(group, stream, lines)
 
     def _release(self) -> None:
         logging.getLogger("local_cloud").removeHandler(self._log)
         self._log.close()
         _ONLY_ONE.release()
+        if self._keeper:
+            self._keeper.release()
 
     def _invoke_async(self, arn: str, payload: bytes) -> None:
         self.functions.invoke_async(arn, payload)
@@ -233,6 +277,7 @@ class Machinery:
     def advance(self, seconds: float) -> list[Due]:
         """Move the clock; what is due on the way fires, and alarms are looked at when it has arrived."""
         self.alarms.held = True
+        self.touch()
         try:
             fired = self.timetable.advance(seconds)
         finally:
@@ -248,7 +293,7 @@ class Machinery:
 
     def _metric_data(self, namespace: str, data: Any) -> None:
         self.metrics.record(namespace, data)
-        self.alarms.look_for(namespace)
+        self.alarms.look_for(namespace, {datum["MetricName"] for datum in data})
 
     def _sqs_of(self, role_arn: str) -> Any:
         if role_arn not in self._sqs_sessions:
@@ -259,7 +304,7 @@ class Machinery:
         return str(self.clients.admin("ssm").get_parameter(Name=name)["Parameter"]["Value"])
 
     def _local(self, environ: dict[str, Any]) -> Answer:
-        """`ready`, `iam`, `clock`, `clock/advance/SECONDS` and `schedules/NAME/fire` below `/_local/`."""
+        """`ready`, `iam`, `state`, `clock`, `clock/advance/SECONDS` and `schedules/NAME/fire` below `/_local/`."""
         parts = environ["PATH_INFO"].strip("/").split("/")[1:]
         try:
             match parts:
@@ -267,6 +312,8 @@ class Machinery:
                     return answers.text(200, b'{"ready": true}', "application/json")
                 case ["iam"]:
                     return _document(self.authority.report())
+                case ["state"]:
+                    return _document(self.state())
                 case ["clock"]:
                     return _document(told(self.clock, []))
                 case ["clock", "advance", seconds]:

@@ -12,11 +12,12 @@ _NAME_LIMIT = 60
 
 
 class Mailbox:
-    """Writes one file per mail, numbered in order of arrival."""
+    """Writes one file per mail, numbered in order of arrival; a folder that is used again is counted on."""
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._lock = folder, threading.Lock()
-        self._numbers = itertools.count(1)
+        former = [int(mail.name.partition("-")[0]) for mail in folder.glob("[0-9]*-*.txt")]
+        self._numbers = itertools.count(1 + max(former, default=0))
 
     def deliver(self, address: str, topic: str, subject: str | None, body: str) -> Path:
         """Write a mail; a JSON body is laid out to be read."""

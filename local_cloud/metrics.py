@@ -7,6 +7,7 @@ import threading
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from local_cloud import backends
@@ -32,6 +33,8 @@ class Point:
 
 class Metrics:
     """The index of recent points. `record` is fed by a patch of moto, so no way of putting metrics is missed."""
+
+    KEPT = ("_points", "_gauges")
 
     def __init__(self, clock: Clock | None = None) -> None:
         self.clock = clock or Clock()
@@ -69,12 +72,16 @@ class Metrics:
         """Points of a metric (Namespace, MetricName, Dimensions) with `start < time <= end`."""
         key = _key(metric["Namespace"], metric["MetricName"], metric.get("Dimensions") or [])
         with self._lock:
-            return [point for point in self._points.get(key, ()) if start < point.time <= end]
+            recent = takewhile(lambda point: point.time > start, reversed(self._points.get(key, ())))
+            return [point for point in recent if point.time <= end][::-1]
 
     def _add(self, key: Key, new: list[Point]) -> None:
         with self._lock:
             points = self._points[key]
+            late = bool(points and new) and min(point.time for point in new) < points[-1].time
             points.extend(new)
+            if late:  # whoever asks for the newest ones reads from the end
+                self._points[key] = points = deque(sorted(points, key=lambda point: point.time))
             oldest = self.clock.now() - _KEPT_SECONDS
             while points and points[0].time < oldest:
                 points.popleft()

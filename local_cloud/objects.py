@@ -56,6 +56,12 @@ class Objects:
         with path.open("rb") as source, mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_READ) as body:
             self._put(bucket, key, body)
 
+    def has(self, bucket: str, key: str, path: Path) -> bool:
+        """Whether the object is there and holds what the file does."""
+        with path.open("rb") as file:
+            tag = hashlib.file_digest(file, "md5").hexdigest()
+        return any(stored.key == key and stored.etag == tag for stored in self.list(bucket, key))
+
     def delete(self, bucket: str, key: str) -> None:
         """Remove the object if it is there."""
         _bucket(bucket)

@@ -140,30 +140,28 @@ class Server(socketserver.ThreadingTCPServer):
     def stop(self) -> None:
         """Stop answering, and close what clients still hold open."""
         with self._restarting:
-            self._close()
+            self._drop()
+            self.server_close()
 
     def restart(self) -> None:
-        """Drop every connection and listen anew at the same port, as a gateway that crashed does."""
+        """Drop every connection and begin anew, as a gateway that crashed does.
+
+        The socket that listens stays: while a port is free, any client's connection may be given it.
+        """
         with self._restarting:
             if not self._thread.is_alive():  # it was stopped meanwhile
                 return
-            address = self.server_address
-            self._close()
-            self.socket = socket.socket(self.address_family, self.socket_type)
-            self.server_address = address
-            self.server_bind()
-            self.server_activate()
+            self._drop()
             self._thread = self._new_thread()
             self._thread.start()
 
     def _new_thread(self) -> threading.Thread:
         return threading.Thread(target=self.serve_forever, args=(0.1,), name="gateway", daemon=True)
 
-    def _close(self) -> None:
+    def _drop(self) -> None:
         if self._thread.is_alive():
             self.shutdown()
             self._thread.join()
-        self.server_close()
         for connection in list(self._open):
             _hang_up(connection)
 

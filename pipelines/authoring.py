@@ -19,7 +19,7 @@ from sagemaker.mlops.workflow.steps import ProcessingStep, TransformStep
 
 from pipelines.placeholders import Placeholder
 from pipelines.policies import HOUR, Machine, cache, job_retries
-from rightpack.layout import PipelineKind
+from rightpack.layout import PipelineKind, key_alias
 from rightpack.settings.steps import Machine as Chosen
 
 PARQUET: Final = "application/x-parquet"
@@ -29,6 +29,8 @@ PARALLEL_REQUESTS: Final = 4
 PAYLOAD_MB: Final = 25  # times parallel requests may be 100 at most
 INPUT_ROOT: Final = "/opt/ml/processing/input"
 OUTPUT_ROOT: Final = "/opt/ml/processing/output"
+# Without one SageMaker takes the default key of S3 in its account, by which no other account can read a model.
+KEY: Final = key_alias(Placeholder.STAGE.stand_in)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,7 @@ class Workbench:
             instance_type=machine.instance_type,
             accept=PARQUET,
             output_path=self.output_uri(name, "scores"),
+            output_kms_key=KEY,
             max_concurrent_transforms=PARALLEL_REQUESTS,
             max_payload=PAYLOAD_MB,
             sagemaker_session=self.session,
@@ -140,6 +143,7 @@ class Workbench:
             volume_size_in_gb=machine.volume_gb,
             max_runtime_in_seconds=machine.max_seconds,
             env={**stage_environment(), **job.environment},
+            output_kms_key=KEY,
             sagemaker_session=self.session,
         )
 

@@ -2,6 +2,7 @@
 
 It runs beside the scoring, and a failed step would keep the recommendations from being loaded. So drift never fails
 it, nor does a service that it needs and nobody else: what could not be compared or asked for stands in the report.
+Only measures in other units than before fail it: recommendations from them are all wrong.
 """
 
 from __future__ import annotations
@@ -18,17 +19,18 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from processing.artefact import Entry, read_index
 from processing.baselines import Baseline, Baselines
+from processing.defence.units import mistaken_unit
 from processing.failures import translated
 from processing.job import Job, Record, manifest_of, parse_arguments, run_step
 from processing.reports.drift import drift_page
 from processing.statistics.drift import compare
 from rightpack.drift import Verdict, decide
-from rightpack.errors import RightpackError
+from rightpack.errors import ContractError, RightpackError
 from rightpack.layout import Metric
 from rightpack.metrics import Metrics
 from rightpack.registry import ModelPackage, Registry
 from rightpack.retraining import Request, Retraining
-from rightpack.settings import Drift
+from rightpack.settings import Drift, Settings
 
 log = logging.getLogger(__name__)
 WHOLE: Final = "monthly"  # the mode whose drops hold the whole catalogue
@@ -53,6 +55,7 @@ class Look:
     verdict: Verdict | None = None
     note: str = ""
     requested: bool = False
+    mistake: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for `drift.json`."""
@@ -69,9 +72,14 @@ class Monitor:
 
     job: Job
     arguments: Arguments
-    limits: Drift
+    settings: Settings
     profile: Mapping[str, Any]
     baselines: Baselines
+
+    @property
+    def limits(self) -> Drift:
+        """When products have moved away."""
+        return self.settings.drift
 
     def look(self, entry: Entry) -> Look:
         """Compare, measure, ask for a training; a service in trouble ends it early with a note."""
@@ -104,6 +112,9 @@ class Monitor:
         baseline = self._baseline(package)
         if baseline is None:
             return Look(entry, note=NOTHING_YET[self.limits.against])
+        mistake = mistaken_unit(baseline.columns, self.profile["columns"])
+        if mistake and self.settings.defence.units_as_before:
+            return Look(entry, baseline, note=f"Compared with {baseline.business_date}, {mistake}", mistake=mistake)
         whole = self.arguments.mode == WHOLE and baseline.products
         evidence = compare(baseline.columns, self.profile["columns"], row_ratio=products / whole if whole else None)
         return Look(entry, baseline, decide(evidence, self.limits))
@@ -134,16 +145,23 @@ NOTHING_YET: Final = {
 
 
 def run(job: Job, arguments: Arguments) -> None:
-    """Look at the drop for every model of the bundle; write output `drift`."""
+    """Look at the drop for every model of the bundle; write output `drift`.
+
+    Raises:
+        ContractError: the products are measured in another unit than those of a baseline.
+    """
     record = Record("Monitor")
-    limits = job.settings(job.input("config")).drift
+    settings = job.settings(job.input("config"))
     folder = record.checked(manifest_of(job.input("profile")), "profile", job.input("profile"))
     profile = json.loads((folder / "profile.json").read_text())
     bundle = record.checked(manifest_of(job.input("bundle")), "bundle", job.input("bundle"))
     models, _ = read_index(bundle)
-    monitor = Monitor(job, arguments, limits, profile, Baselines(job.client("s3"), job.layout))
+    monitor = Monitor(job, arguments, settings, profile, Baselines(job.client("s3"), job.layout))
     looks = [monitor.look(entry) for entry in models]
     _write(job, record, monitor, looks)
+    mistaken = next((look for look in looks if look.mistake), None)
+    if mistaken is not None:
+        raise ContractError(f"{mistaken.note} If the values are right, set defence.units_as_before = false.")
 
 
 def _write(job: Job, record: Record, monitor: Monitor, looks: Sequence[Look]) -> None:
@@ -153,7 +171,7 @@ def _write(job: Job, record: Record, monitor: Monitor, looks: Sequence[Look]) ->
         **asdict(monitor.arguments),
         "products": monitor.profile["products"],
         "against": monitor.limits.against,
-        "note": monitor.keep(),
+        "note": "" if any(look.mistake for look in looks) else monitor.keep(),
         "package_types": [look.to_dict() for look in looks],
     }
     (folder / "drift.json").write_text(json.dumps(facts, indent=1))

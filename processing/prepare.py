@@ -168,7 +168,7 @@ def _check_validation(table: pa.Table, sides: Sides) -> None:
 
 
 def _write(job: Job, settings: Settings, sides: Outputs, record: Record) -> None:
-    right_sized = Limits(settings.inference.rows_per_file, settings.inference.megabytes_per_file)
+    right_sized = Limits.of_requests(settings.inference, settings.steps.machines.get("ScoreValidation"))
     _write_one(record, job.output("train"), sides.train, Limits())
     _write_one(record, job.output("validation"), sides.validation, right_sized)
     _write_one(record, job.output("labels"), sides.labels, Limits())

@@ -39,9 +39,8 @@ def run(job: Job, arguments: Arguments) -> None:
     drop = admitted(job, DropData(arguments.data_uri, arguments.manifest_uri), contract)
     record.read("data", job.input("data"), drop.rows)
     products, doubled = one_per_product(drop.table)
-    limits = Limits(settings.inference.rows_per_file, settings.inference.megabytes_per_file)
     features, folder = job.output("features"), job.output("profile")
-    parts = write_parts(products, features, limits)
+    parts = write_parts(products, features, Limits.of_requests(settings.inference))
     record.wrote("features", features, products.num_rows)
     profile = {
         "version": 1,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -30,7 +30,7 @@ from rightpack.manifest import COPY_MANIFEST, FileEntry, write_files
 from rightpack.packaging import EVERY_TYPE
 from rightpack.settings import Settings
 
-BLOCK: Final = 100_000  # products per file of each table
+BLOCK: Final = 100_000  # products per file of each table, at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,9 @@ def run(job: Job) -> None:
     rows, case = decided(scored, settings, joint, profile["business_date"])
     writers = {"predictions": predictions, "recommendations": recommendations}
     for name, table in writers.items():
-        record.wrote(name, job.output(name), _write(job.output(name), job.output_uri(name), rows, table))
+        blocks = tables.even(len(rows), tables.Limits(BLOCK, workers=settings.warehouse.slices).files(len(rows)))
+        tables_of = (table(rows.slice(low, high - low)) for low, high in blocks)
+        record.wrote(name, job.output(name), _write(job.output(name), job.output_uri(name), tables_of))
     found = summarise(rows, case.previous, settings)
     found["order_violations"] = 0  # with any, nothing would have been decided
     _report(job, {**found, **_origin(profile, scored)}, record)
@@ -139,11 +141,11 @@ def _disorder(offer: Offer) -> int:
     return violations(suitability) + violations(-offer.damage[:, offer.modelled])
 
 
-def _write(folder: Path, uri: str, rows: Rows, table: Callable[[Rows], pa.Table]) -> int:
-    """Write one table's files, a block of products each, and the COPY manifest of where they will lie; its rows."""
+def _write(folder: Path, uri: str, blocks: Iterable[pa.Table]) -> int:
+    """Write one table's files, one block each, and the COPY manifest of where they will lie; its rows."""
     parts: list[tables.Part] = []
-    for start in range(0, len(rows), BLOCK):
-        parts += tables.write_parts(table(rows.slice(start, BLOCK)), folder, first=len(parts))
+    for block in blocks:
+        parts += tables.write_parts(block, folder, first=len(parts))
     entries = [FileEntry(uri + part.path.name, part.bytes, part.rows) for part in parts]
     (folder / COPY_MANIFEST).write_text(write_files(entries))
     return sum(part.rows for part in parts)

@@ -3,26 +3,50 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rightpack.errors import DataError
 from rightpack.manifest import files_in
+from rightpack.settings import Inference
+from rightpack.settings.steps import Machine
 
 LARGE: Final = 256.0  # megabytes: files that are read by our own steps need no small pieces
+FEWEST: Final = 10_000  # rows that are worth a file of their own
+GROWTH: Final = 1.1  # files at least, over those of an attempt in which one was too large
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How large one file may be."""
+    """How large one file may be, and who shares the files: so many `workers` on each of so many `instances`.
+
+    Files are dealt out to instances, and each worker takes one at a time. So that nobody waits for somebody else's last
+    file, all have equally many rows, and there are equally many for every worker; few rows make one per instance.
+    """
 
     rows: int = 1_000_000
     megabytes: float = LARGE
+    instances: int = 1
+    workers: int = 1
+
+    @classmethod
+    def of_requests(cls, inference: Inference, machine: Machine | None = None) -> Self:
+        """Right for a transform job, on one machine unless the step's own `machine` says more."""
+        instances = machine.instances if machine else 1
+        return cls(inference.most_rows, inference.megabytes_per_file, instances, inference.workers)
+
+    def files(self, rows: int, least: int = 1) -> int:
+        """How many files `rows` make, at least `least`; never more than there are rows, but one."""
+        wanted, shares = max(least, -(-rows // self.rows)), self.instances * self.workers
+        few = rows < FEWEST * shares and wanted <= self.instances
+        count = self.instances if few else -(-wanted // shares) * shares
+        return max(1, min(count, rows))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,28 +90,27 @@ def write_parts(table: pa.Table, folder: Path, limits: Limits | None = None, *, 
     """Write `table` as `part-00000.parquet`, ... within `limits`, counting from `first`; one file even without rows."""
     limits = limits or Limits()
     folder.mkdir(parents=True, exist_ok=True)
-    parts = []
-    for number, (rows, content) in enumerate(_pieces(table, limits), start=first):
-        path = folder / f"part-{number:05d}.parquet"
-        path.write_bytes(content)
-        parts.append(Part(path, rows, len(content)))
+    count, parts = limits.files(table.num_rows), None
+    while parts is None:
+        parts, too_large = _attempt(table, folder, limits, range(first, first + count))
+        count = limits.files(table.num_rows, math.ceil(count * max(too_large, GROWTH)))
     return parts
 
 
-def _pieces(table: pa.Table, limits: Limits) -> Iterator[tuple[int, bytes]]:
-    for piece in _even(table, -(-table.num_rows // limits.rows)):
-        content = encode(piece)
+def _attempt(table: pa.Table, folder: Path, limits: Limits, numbers: range) -> tuple[list[Part] | None, float]:
+    """Parts in as many files; None if one is too large, and how many times. A later attempt overwrites its files."""
+    parts = []
+    for number, (low, high) in zip(numbers, even(table.num_rows, len(numbers)), strict=True):
+        content = encode(table.slice(low, high - low))
         too_large = len(content) / (limits.megabytes * 1e6)
-        if too_large <= 1 or piece.num_rows <= 1:
-            yield piece.num_rows, content
-            continue
-        count = min(piece.num_rows, int(too_large) + 1)
-        for smaller in _even(piece, count):
-            yield from _pieces(smaller, limits)
+        if too_large > 1 and high - low > 1:
+            return None, too_large
+        path = folder / f"part-{number:05d}.parquet"
+        path.write_bytes(content)
+        parts.append(Part(path, high - low, len(content)))
+    return parts, 1.0
 
 
-def _even(table: pa.Table, count: int) -> Iterator[pa.Table]:
-    count = max(1, count)
-    edges = [table.num_rows * i // count for i in range(count + 1)]
-    for low, high in itertools.pairwise(edges):
-        yield table.slice(low, high - low)
+def even(rows: int, count: int) -> Iterator[tuple[int, int]]:
+    """First and end of `count` runs of rows, of which no two differ by more than one row in length."""
+    return itertools.pairwise(rows * at // count for at in range(count + 1))

@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 import pyarrow as pa
@@ -22,14 +22,15 @@ from processing.architectures.ordinal.trees import DEFAULTS as JOINT
 from processing.artefact import Card, Entry, libraries, write_index
 from processing.checkpoints import Checkpoints
 from processing.columns import LABEL, PRODUCT, WEIGHT
-from processing.features.encoder import Encoder
-from processing.features.raw import RawColumns
+from processing.cores import cores
+from processing.features.encoder import Encoded, Encoder
+from processing.features.rows import Rows
 from processing.features.topical import Topical
 from processing.job import Job, run_step
 from processing.plugins import Source, blaming, fetch_source
 from processing.progress import MOST_VARIABLE, Judge, Say, at_most, lines, prefixed, unsaid
 from processing.scoring.bundle import Scorer
-from processing.splitting import fractions
+from processing.splitting import Flags, fractions
 from processing.topics.approved import approved
 from processing.training_joint import train_joint
 from rightpack.errors import DataError, InternalError
@@ -50,19 +51,34 @@ class Learned:
     tuning: Mapping[str, float]
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Labelled rows as a model sees them; those set `aside` tune it."""
+
+    encoder: Encoder
+    examples: Examples
+    aside: Flags
+
+    @classmethod
+    def of(cls, encoder: Encoder, encoded: Encoded, table: pa.Table, settings: Settings) -> Self:
+        """Rows that are encoded, and a table of their products, labels and weights."""
+        labels, weights = (table[name].to_numpy().astype(np.float64) for name in (LABEL, WEIGHT))
+        aside = fractions(table[PRODUCT], f"{settings.split.salt}/tuning") < TUNING_SHARE
+        return cls(encoder, Examples(encoded, labels, weights), aside)
+
+
 def run(job: Job) -> None:
     """Read the channels `train` and `config`, write `model/`."""
     settings = job.settings(job.channel("config"))
     package_type = settings.target(job.variable("PACKAGE_TYPE"))
-    table = tables.read_folder(job.channel("train"))
     given = hyperparameters.read(job.root / "input" / "config")
-    card = (_joint if package_type == EVERY_TYPE else _single)(job, table, settings, given)
+    card = (_joint if package_type == EVERY_TYPE else _single)(job, settings, given)
     write_index(job.model, [Entry(package_type, package_type, card.architecture)])
     _announce(card)
 
 
-def _joint(job: Job, table: pa.Table, settings: Settings, given: Mapping[str, str]) -> Card:
-    model = settings.damage_model
+def _joint(job: Job, settings: Settings, given: Mapping[str, str]) -> Card:
+    table, model = tables.read_folder(job.channel("train")), settings.damage_model
     parameters = {**model.parameters, **hyperparameters.typed(given, JOINT, "the damage model")}
     scorer = train_joint(table, replace(settings, damage_model=replace(model, parameters=parameters)))
     scorer = replace(scorer, card=replace(scorer.card, settings_digest=settings.digest))
@@ -70,10 +86,11 @@ def _joint(job: Job, table: pa.Table, settings: Settings, given: Mapping[str, st
     return scorer.card
 
 
-def _single(job: Job, table: pa.Table, settings: Settings, given: Mapping[str, str]) -> Card:
+def _single(job: Job, settings: Settings, given: Mapping[str, str]) -> Card:
     """The model of one package type."""
     training, package_type = settings.training, job.variable("PACKAGE_TYPE")
-    _refuse_poor(table, package_type, training.minimum_rows)
+    rows = Rows.read(job.channel("train"), (PRODUCT, LABEL, WEIGHT))
+    refuse_poor(rows.narrow, package_type, training.minimum_rows)
     source, folder = _source(job, settings), job.model / package_type
     topics = approved(settings, job.client)
     with blaming(training.architecture, source):
@@ -81,7 +98,7 @@ def _single(job: Job, table: pa.Table, settings: Settings, given: Mapping[str, s
         parameters = {**training.parameters, **hyperparameters.typed(given, defaults, training.architecture)}
         tuned = replace(settings, training=replace(training, parameters=parameters))
         marks = Checkpoints.of(job)
-        scorer = train(table, package_type, tuned, source, say=_interim(job), topics=topics, checkpoints=marks)
+        scorer = train(rows, package_type, tuned, source, say=_interim(job), topics=topics, checkpoints=marks)
         # the card holds the parameters; the digest finds the settings that they were laid over
         scorer = replace(scorer, card=replace(scorer.card, settings_digest=settings.digest))
         if source:
@@ -99,7 +116,7 @@ def _source(job: Job, settings: Settings) -> Source | None:
 
 
 def train(
-    table: pa.Table,
+    rows: Rows | pa.Table,
     package_type: str,
     settings: Settings,
     source: Source | None = None,
@@ -112,44 +129,44 @@ def train(
 
     `say` is told how good the model is while it learns; with `checkpoints` it goes on where one was interrupted.
     """
-    encoder = Encoder.learn(RawColumns(table, "the training data"), settings.features, topics)
-    examples = _examples(table, encoder)
-    inside = fractions(table[PRODUCT], f"{settings.split.salt}/tuning") < TUNING_SHARE
-    training = settings.training
-    options = Options(training.parameters, training.seed, training.threads or os.cpu_count() or 1)
-    options = replace(options, checkpoints=checkpoints)
-    learned = _learn(examples, inside, resolve(training.architecture, source), options, say=say)
+    rows = rows if isinstance(rows, Rows) else Rows.of(rows)
+    encoder, encoded = rows.encode(settings.features, topics, workers=settings.training.threads or cores())
+    seen = Seen.of(encoder, encoded, rows.narrow, settings)
+    return scorer_of(seen, package_type, settings, source, say=say, checkpoints=checkpoints)
+
+
+def scorer_of(
+    seen: Seen,
+    package_type: str,
+    settings: Settings,
+    source: Source | None = None,
+    *,
+    say: Say = unsaid,
+    checkpoints: Checkpoints | None = None,
+) -> Scorer:
+    """Learn a package type's model from rows that are encoded."""
+    training, topics = settings.training, seen.encoder.topics
+    options = Options(training.parameters, training.seed, training.threads or cores(), checkpoints=checkpoints)
+    learned = _learn(seen, resolve(training.architecture, source), options, say=say)
     card = Card(
         package_type=package_type,
-        architecture=settings.training.architecture,
-        parameters=dict(settings.training.parameters),
-        seed=settings.training.seed,
-        rows=examples.rows,
-        positives=int(examples.labels.sum()),
+        architecture=training.architecture,
+        parameters=dict(training.parameters),
+        seed=training.seed,
+        rows=seen.examples.rows,
+        positives=int(seen.examples.labels.sum()),
         settings_digest=settings.digest,
         libraries=libraries(),
         tuning=dict(learned.tuning),
         source=source.digest if source else "",
         topics=topics.model if topics else without_topics(settings),
     )
-    return Scorer(card, encoder, learned.model, learned.calibration)
+    return Scorer(card, seen.encoder, learned.model, learned.calibration)
 
 
-def _examples(table: pa.Table, encoder: Encoder) -> Examples:
-    encoded = encoder.encode(RawColumns(table, "the training data"))
-    labels, weights = (table[name].to_numpy().astype(np.float64) for name in (LABEL, WEIGHT))
-    return Examples(encoded, labels, weights)
-
-
-def _learn(
-    examples: Examples,
-    inside: np.ndarray[tuple[int], np.dtype[np.bool_]],
-    architecture: type[Architecture],
-    options: Options,
-    *,
-    say: Say,
-) -> Learned:
-    tuning, learning = examples.take(inside), examples.take(~inside)
+def _learn(seen: Seen, architecture: type[Architecture], options: Options, *, say: Say) -> Learned:
+    examples = seen.examples
+    tuning, learning = examples.take(seen.aside), examples.take(~seen.aside)
     if min(_rarer(tuning), _rarer(learning)) < LEAST_PER_CLASS:
         return Learned(architecture.fit(examples, None, options), Calibration(), {})
     judge = Judge(tuning, say)
@@ -164,7 +181,8 @@ def _rarer(examples: Examples) -> int:
     return min(positives, int((examples.weights > 0).sum()) - positives)
 
 
-def _refuse_poor(table: pa.Table, package_type: str, minimum_rows: int) -> None:
+def refuse_poor(table: pa.Table, package_type: str, minimum_rows: int) -> None:
+    """DataError where there is too little to learn from."""
     rows, positives = table.num_rows, int(table[LABEL].to_numpy().sum())
     counts = f"{rows} training rows for {package_type!r}, {positives} suitable and {rows - positives} not"
     if rows < minimum_rows:

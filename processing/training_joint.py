@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import numpy as np
 import pyarrow as pa
 
@@ -14,6 +12,7 @@ from processing.architectures.ordinal.policy import LearnedPolicy
 from processing.architectures.ordinal.trees import Recipe
 from processing.artefact import Card, libraries
 from processing.columns import EVIDENCE, PRODUCT
+from processing.cores import cores
 from processing.decisions import Policy
 from processing.preparing_joint import first_rows, sound_rows
 from processing.worth import damage_cost
@@ -46,7 +45,7 @@ def train_joint(table: pa.Table, settings: Settings) -> DamageScorer:
 
 def _recipe(settings: Settings) -> Recipe:
     training = settings.training
-    threads = training.threads or os.cpu_count() or 1
+    threads = training.threads or cores()
     given, types = settings.damage_model.parameters, len(settings.package_types)
     return Recipe.of(given, types=types, seed=training.seed, threads=threads)
 

@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from rightpack.errors import SettingsError
 from rightpack.layout import checked_name
-from rightpack.ledger import BATCHES, Ledger, Run, RunState, stamp
+from rightpack.ledger import BATCHES, TERMINAL, Ledger, Run, RunState, stamp
 from rightpack.notices import BATCH
 from rightpack.settings.building import nearest
 from rightpack.settings.layers import merge
@@ -106,6 +106,11 @@ class Totals:
         """How many of its runs are in the ledger."""
         return sum(self.states.values())
 
+    @property
+    def ended(self) -> int:
+        """How many of them will not change any more."""
+        return sum(self.states.get(state, 0) for state in TERMINAL)
+
     def words(self) -> str:
         """One line."""
         counts = ", ".join(f"{count} {state}" for state, count in sorted(self.states.items()))
@@ -164,24 +169,20 @@ class Batches:
 
     def totals(self, batch: Run) -> Totals:
         """How many runs of a batch are in which state."""
-        return _totals(batch, self.ledger.of_batch(batch.run_id))
+        expected = int(json.loads(batch.parameters)["expected"])
+        return Totals(expected, dict(Counter(map(str, self.ledger.states_of_batch(batch.run_id)))))
 
     def _close(self, batch: Run) -> bool:
         if self.ledger.queued(f"new/{batch.run_id}", limit=1):
             return False
-        runs = self.ledger.of_batch(batch.run_id)
-        totals = _totals(batch, runs)
-        if totals.submitted < totals.expected or any(run.open for run in runs):
+        totals = self.totals(batch)
+        if totals.ended < totals.expected:
             return False
+        runs = self.ledger.of_batch(batch.run_id)
         seconds = sum(run.instance_seconds for run in runs)
         retries = sum(run.retries + run.relaunches for run in runs)
         reason = f"{totals.words()}; {retries} retries, {seconds:,.0f} instance-seconds."
         return self.ledger.finish(batch.run_id, RunState.COMPLETED, reason=reason, now=self.now())
-
-
-def _totals(batch: Run, runs: Sequence[Run]) -> Totals:
-    expected = int(json.loads(batch.parameters)["expected"])
-    return Totals(expected, dict(Counter(run.state.value for run in runs)))
 
 
 def _combinations(raw: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

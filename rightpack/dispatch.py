@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rightpack.causes import PATIENT
-from rightpack.ledger import BATCHES, IN_FLIGHT, RETRY, SCHEDULED, Ledger, Run, RunState, stamp
+from rightpack.ledger import BATCHES, RETRY, SCHEDULED, Ledger, Run, RunState, stamp
 from rightpack.settings import Launching
 from rightpack.starting import Starter
 
@@ -36,7 +36,7 @@ class Dispatcher:
         Where many slots come free at once, many are told to fill them. So that they do not all start the same runs,
         each takes at most `most` of those whose turn has come (0: all), from another place on, by its `turn`.
         """
-        flying = self.ledger.queued(IN_FLIGHT, limit=self.policy.concurrent)
+        flying = self.ledger.in_flight(self.policy.concurrent)
         free = self.policy.concurrent - len(flying)
         tried: list[str] = []
         chosen = list(self._in_order(free, flying))
@@ -50,7 +50,7 @@ class Dispatcher:
 
     def slot_free(self) -> bool:
         """Whether one more execution may start."""
-        return len(self.ledger.queued(IN_FLIGHT, limit=self.policy.concurrent)) < self.policy.concurrent
+        return len(self.ledger.in_flight(self.policy.concurrent)) < self.policy.concurrent
 
     def oldest_wait(self) -> float:
         """Seconds that the oldest scheduled run has waited for its start; 0 if none waits."""
@@ -59,16 +59,19 @@ class Dispatcher:
         begun = [dt.datetime.fromisoformat(run.created_at) for run in waiting]
         return (self.starter.now() - min(begun)).total_seconds() if begun else 0.0
 
-    def _in_order(self, free: int, flying: list[Run]) -> Iterator[Run]:
-        """At most `free` runs: what is due again, then scheduled ones, then batches by turns."""
+    def _in_order(self, free: int, flying: list[str]) -> Iterator[Run]:
+        """At most `free` runs: what is due again, then scheduled ones, then batches by turns.
+
+        `flying` are the batches of the runs in flight, empty for scheduled ones.
+        """
         if free <= 0:
             return
         first = [*self._due(), *self.ledger.queued(f"new/{SCHEDULED}", limit=free)][:free]
         yield from first
-        held = sum(bool(run.batch) for run in (*flying, *first))
+        held = sum(map(bool, (*flying, *(run.batch for run in first))))
         left = min(free - len(first), self.policy.concurrent - self.policy.reserved - held)
         if left > 0:
-            yield from self._by_turns(left, Counter(run.batch for run in flying if run.batch))
+            yield from self._by_turns(left, Counter(filter(None, flying)))
 
     def _due(self) -> list[Run]:
         moment = stamp(self.starter.now())

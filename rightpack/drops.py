@@ -137,9 +137,8 @@ class DropFinisher:
     s3: S3Client
     layout: Layout
 
-    def finish(self, statement_name: str) -> str | None:
-        """Write the trigger of an ended UNLOAD; return its URI, or None where there was no row to process."""
-        request = self.request_of(statement_name)
+    def finish(self, request: DropRequest) -> str | None:
+        """Write the trigger of a drop whose UNLOAD has ended; return its URI, or None if there is no row to process."""
         uri = data_uri(self.layout, request)
         data = DropData(uri, f"{uri}{MANIFEST_NAME}")
         if not manifest_rows(self.s3, data.manifest):

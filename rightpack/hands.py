@@ -16,7 +16,7 @@ from typing import Final
 from rightpack.errors import SettingsError
 from rightpack.gate import Outcome
 from rightpack.layout import Layout
-from rightpack.ledger import Ledger, Run, RunState, stamp
+from rightpack.ledger import MOST_REASON, Ledger, Run, RunState, stamp
 from rightpack.registry import ModelPackage, Registry
 
 PIPELINE: Final = "registry"  # what the ledger files such changes under
@@ -129,22 +129,26 @@ class Hands:
         self.registry.set_status(package.arn, outcome, reason.why, now=reason.now, by=reason.who, how=how)
 
     def _record(self, mode: str, package: ModelPackage, reason: Reason) -> Run:
-        moment = stamp(reason.now)
-        digest = hashlib.sha256(f"{package.arn}\n{mode}\n{moment}".encode()).hexdigest()[:12]
-        run = Run(
-            run_id=f"{PIPELINE}-{reason.now.astimezone(dt.UTC).date()}-{digest}",
-            pipeline=PIPELINE,
-            state=RunState.COMPLETED,
-            created_at=moment,
-            updated_at=moment,
-            mode=mode,
-            business_date=reason.now.astimezone(dt.UTC).date().isoformat(),
-            package_type=self._short(package.group),
-            reason=reason.why[:1024],
-            model=package.arn,
-            who=reason.who,
-        )
-        return self.ledger.claim(run)
+        return self.ledger.claim(record(mode, package, self._short(package.group), reason))
+
+
+def record(mode: str, package: ModelPackage, package_type: str, reason: Reason, *, once: bool = False) -> Run:
+    """What the ledger keeps of a change by hand; one that is made `once` per version has one id all day."""
+    moment, day = stamp(reason.now), reason.now.astimezone(dt.UTC).date().isoformat()
+    named = "\n".join((package.arn, mode) if once else (package.arn, mode, moment))
+    return Run(
+        run_id=f"{PIPELINE}-{day}-{hashlib.sha256(named.encode()).hexdigest()[:12]}",
+        pipeline=PIPELINE,
+        state=RunState.COMPLETED,
+        created_at=moment,
+        updated_at=moment,
+        mode=mode,
+        business_date=day,
+        package_type=package_type,
+        reason=reason.why[:MOST_REASON],
+        model=package.arn,
+        who=reason.who,
+    )
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

@@ -188,6 +188,7 @@ class Launcher:
             trigger_version=source.version,
             reason=str(error)[:1024],
             cause=error.fault.value,
+            quarantine=f"s3://{source.bucket}/{quarantine_key(source.run_id, 'reason.json')}",
             ended_at=moment,
             queue=NOTICE,
             notice=Telling.DUE.value,

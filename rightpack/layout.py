@@ -42,6 +42,11 @@ def stack_name(stage: str, stack: Stack) -> str:
     return f"{PROJECT}-{stage}-{stack.value}"
 
 
+def key_alias(stage: str) -> str:
+    """Alias of the key that everything in a stage's buckets is encrypted with, e.g. `alias/rightpack-dev-data`."""
+    return f"alias/{PROJECT}-{stage}-data"
+
+
 class Metric(StrEnum):
     """CloudWatch metric names; dimensions are Stage plus Pipeline or PackageType, never a run id."""
 

@@ -23,6 +23,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from rightpack.errors import InternalError
+from rightpack.ledger_requests import Question, Write, text
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -79,8 +80,9 @@ class Run:
 
     `tries` are refused starts, `retries` of its execution, `relaunches` on another instance type. `parameters` and
     `policy` are JSON texts: the pipeline parameters, and `rightpack.settings.Launching`. `jobs` is a JSON list of what
-    its steps ran and how long. `quarantine` lists the rows of its drop that could not be used. `troubles` are the
-    causes of everything that was tried again, in order.
+    its steps ran and how long. `quarantine` lists the rows of its drop that could not be used, or says why none could.
+    `troubles` are the causes of everything that was tried again, in order.
+    `failed_at` is when the end of its execution that was dealt with last came about, by the service's clock.
     `shape` tells its pipeline from the published one of that kind.
     """
 
@@ -113,6 +115,7 @@ class Run:
     next_try_at: str = ""
     launched_at: str = ""
     ended_at: str = ""
+    failed_at: str = ""
     step: str = ""
     notice: str = ""
     notice_at: str = ""
@@ -161,6 +164,10 @@ class Ledger:
             return self.get(run.run_id)
         return run
 
+    def overwrite(self, run: Run) -> None:
+        """Record it whatever is there: only for records that are no runs and that nothing else changes."""
+        self._client.put_item(TableName=self._table, Item=_item(run))
+
     def get(self, run_id: str) -> Run:
         """The record of a run; InternalError if there is none."""
         found = self.find(run_id)
@@ -175,24 +182,35 @@ class Ledger:
 
     def by_execution(self, execution_arn: str) -> Run | None:
         """The run of a pipeline execution, or None while the index does not know it."""
-        found = list(self._query("by-execution", "execution_arn", execution_arn))
+        found = list(self._runs(Question("by-execution", "execution_arn", execution_arn)))
         return found[0] if found else None
 
     def recent(self, pipeline: str, limit: int = 100) -> list[Run]:
         """Newest runs of a pipeline first."""
-        return list(self._query("by-pipeline", "pipeline", pipeline, limit=limit))
+        return list(self._runs(Question("by-pipeline", "pipeline", pipeline, limit=limit)))
 
-    def history(self, pipeline: str, *, since: str = "") -> Iterator[Run]:
-        """All runs of a pipeline, newest first, read as far as they are looked at."""
-        return self._query("by-pipeline", "pipeline", pipeline, since=since)
+    def history(self, pipeline: str, *, since: str = "", scheduled: bool = False) -> Iterator[Run]:
+        """All runs of a pipeline, newest first, read as far as they are looked at; `scheduled` leaves out batches'."""
+        without = "batch" if scheduled else ""
+        return self._runs(Question("by-pipeline", "pipeline", pipeline, since=since, without=without))
 
     def queued(self, queue: str, limit: int = 0) -> list[Run]:
         """What is to be done for whom, oldest first; the index may lag, so a write may find that it is done."""
-        return list(self._query("by-queue", "queue", queue, limit=limit, oldest_first=True))
+        return list(self._runs(Question("by-queue", "queue", queue, limit=limit, oldest_first=True)))
+
+    def in_flight(self, limit: int = 0) -> list[str]:
+        """Of each run that has an execution its batch, empty for a scheduled one; the oldest run first."""
+        question = Question("by-queue", "queue", IN_FLIGHT, limit=limit, oldest_first=True, only="batch")
+        return [item["batch"]["S"] if item else "" for item in self._items(question)]
 
     def of_batch(self, batch: str) -> list[Run]:
         """All runs of a batch, oldest first."""
-        return list(self._query("by-batch", "batch", batch, oldest_first=True))
+        return list(self._runs(Question("by-batch", "batch", batch, oldest_first=True)))
+
+    def states_of_batch(self, batch: str) -> list[RunState]:
+        """States of all runs of a batch."""
+        question = Question("by-batch", "batch", batch, only="state")
+        return [RunState(item["state"]["S"]) for item in self._items(question)]
 
     def launched(self, run_id: str, execution_arn: str, *, now: dt.datetime) -> bool:
         """New → Launched; False if the run had left New."""
@@ -209,23 +227,23 @@ class Ledger:
         states = (RunState.FAILED, RunState.STOPPED)
         return self._enter(run_id, RunState.IN_PROGRESS, changes, now=now, states=states)
 
+    def failed(self, seen: Run, *, reason: str, cause: str, now: dt.datetime, **facts: object) -> bool:
+        """The execution of a run has failed; nothing changes if the run as it was `seen` has gone on meanwhile."""
+        where = {"retries": seen.retries, "relaunches": seen.relaunches}
+        return self._finish(seen.run_id, RunState.FAILED, {"reason": reason, "cause": cause, **facts}, where, now)
+
     def finish(
         self, run_id: str, state: RunState, *, reason: str = "", cause: str = "", now: dt.datetime, **facts: object
     ) -> bool:
         """Enter a terminal state; True only for the one caller who did it. People are then to be told."""
-        changes = {
-            "reason": reason[:MOST_REASON], "cause": cause, "ended_at": stamp(now), "next_try_at": "",
-            "queue": NOTICE, "notice": Telling.DUE.value, **facts,
-        }  # fmt: skip
-        states = tuple(s for s in OPEN if state in LEGAL[s])
-        return self._enter(run_id, state, changes, now=now, states=states)
+        return self._finish(run_id, state, {"reason": reason, "cause": cause, **facts}, {}, now)
 
     def postponed(self, run: Run, *, reason: str, cause: str, until: dt.datetime, now: dt.datetime) -> bool:
         """A start was refused for a reason that may pass; False if somebody else has dealt with it."""
         return self._plan(run, {"tries": run.tries + 1}, reason, cause, until, now)
 
     def to_retry(self, run: Run, *, reason: str, cause: str, until: dt.datetime, now: dt.datetime) -> bool:
-        """An execution failed for a reason that may pass: it is to be retried; `retried` follows."""
+        """An execution failed at `run.failed_at` for a reason that may pass: it is to be retried; `retried` follows."""
         return self._plan(run, {"retries": run.retries + 1}, reason, cause, until, now)
 
     def retried(self, run: Run, *, now: dt.datetime) -> bool:
@@ -265,13 +283,28 @@ class Ledger:
                 return True
         return False
 
+    def _finish(
+        self,
+        run_id: str,
+        state: RunState,
+        facts: Mapping[str, object],
+        where: Mapping[str, object],
+        now: dt.datetime,
+    ) -> bool:
+        changes = {
+            "ended_at": stamp(now), "next_try_at": "", "queue": NOTICE, "notice": Telling.DUE.value,
+            **facts, "reason": str(facts["reason"])[:MOST_REASON],
+        }  # fmt: skip
+        states = tuple(s for s in OPEN if state in LEGAL[s])
+        return self._enter(run_id, state, changes, now=now, states=states, where=where)
+
     def _plan(
         self, run: Run, counted: Mapping[str, int], reason: str, cause: str, until: dt.datetime, now: dt.datetime
     ) -> bool:
         """Count and wait; the count before is the condition, so racing observers count a failure once."""
         changes = {
             **counted, "queue": RETRY, "reason": reason[:MOST_REASON], "cause": cause,
-            "next_try_at": stamp(until), "trouble_at": run.trouble_at or stamp(now),
+            "next_try_at": stamp(until), "trouble_at": run.trouble_at or stamp(now), "failed_at": run.failed_at,
             "troubles": _with(run.troubles, cause),
         }  # fmt: skip
         where = {**{key: value - 1 for key, value in counted.items()}, "queue": run.queue}
@@ -292,60 +325,25 @@ class Ledger:
         """Change a record that is in one of `states` (those that may legally become `state`) and like `where`."""
         moment = {"updated_at": stamp(now)} if now else {}
         expected = states or tuple(s for s in RunState if state in LEGAL[s])
-        write = _Write({**changes, **moment, "state": state}, expected, where or {})
+        write = Write({**changes, **moment, "state": state}, expected, where or {})
         try:
             self._client.update_item(TableName=self._table, Key={"run_id": {"S": run_id}}, **write.request())
         except self._client.exceptions.ConditionalCheckFailedException:
             return False
         return True
 
-    def _query(
-        self, index: str, key: str, value: str, *, limit: int = 0, since: str = "", oldest_first: bool = False
-    ) -> Iterator[Run]:
-        condition = "#k = :v AND created_at >= :s" if since else "#k = :v"
-        pages = self._client.get_paginator("query").paginate(
-            TableName=self._table,
-            IndexName=index,
-            KeyConditionExpression=condition,
-            ExpressionAttributeNames={"#k": key},
-            ExpressionAttributeValues={":v": {"S": value}, **({":s": {"S": since}} if since else {})},
-            ScanIndexForward=oldest_first,
-            PaginationConfig={"MaxItems": limit, "PageSize": limit} if limit else {},
-        )
-        for page in pages:
-            yield from (_run(item) for item in page["Items"])
+    def _runs(self, question: Question) -> Iterator[Run]:
+        return map(_run, self._items(question))
+
+    def _items(self, question: Question) -> Iterator[dict[str, Any]]:
+        for page in self._client.get_paginator("query").paginate(TableName=self._table, **question.request()):
+            yield from page["Items"]
 
 
 _FORGET: Final[Mapping[str, object]] = {
     "reason": "", "cause": "", "step": "", "trouble_at": "", "next_try_at": "", "ended_at": "",
 }  # fmt: skip
 _UNTOLD: Final[Mapping[str, object]] = {"notice": "", "notice_at": ""}
-
-
-@dataclass(frozen=True, slots=True)
-class _Write:
-    """One conditional write: empty texts and zeros are removed, since absent is what they mean."""
-
-    changes: Mapping[str, object]
-    states: tuple[RunState, ...]
-    where: Mapping[str, object]
-
-    def request(self) -> dict[str, Any]:
-        """Members of UpdateItem."""
-        kept = {key: value for key, value in self.changes.items() if value}
-        removed = [key for key in self.changes if key not in kept]
-        conditions = [f"#state IN ({', '.join(f':e{i}' for i in range(len(self.states)))})"]
-        conditions += [f"#{k} = :w_{k}" if v else f"attribute_not_exists(#{k})" for k, v in self.where.items()]
-        values = {f":{key}": _text(value) for key, value in kept.items()}
-        values |= {f":e{index}": _text(state) for index, state in enumerate(self.states)}
-        values |= {f":w_{key}": _text(value) for key, value in self.where.items() if value}
-        remove = f" REMOVE {', '.join(f'#{key}' for key in removed)}" if removed else ""
-        return {
-            "UpdateExpression": "SET " + ", ".join(f"#{key} = :{key}" for key in kept) + remove,
-            "ConditionExpression": " AND ".join(conditions),
-            "ExpressionAttributeNames": {f"#{key}": key for key in {*self.changes, *self.where, "state"}},
-            "ExpressionAttributeValues": values,
-        }
 
 
 def _with(troubles: str, cause: str) -> str:
@@ -357,13 +355,9 @@ def stamp(moment: dt.datetime) -> str:
     return moment.astimezone(dt.UTC).isoformat(timespec="milliseconds")
 
 
-def _text(value: object) -> dict[str, str]:
-    return {"S": str(value)}
-
-
 def _item(run: Run) -> dict[str, Any]:
     # An empty text cannot be a key of an index, so absent texts stay absent.
-    return {key: _text(value) for key, value in asdict(run).items() if value}
+    return {key: text(value) for key, value in asdict(run).items() if value}
 
 
 _NUMBERS: Final = {"tries": int, "retries": int, "relaunches": int, "instance_seconds": float, "rows_quarantined": int}

@@ -12,7 +12,7 @@ import json
 import re
 import tarfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -114,11 +114,16 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Revises, keeps and hands out mappings of one stage; `bucket` is that of artefacts."""
+    """Revises, keeps and hands out mappings of one stage; `bucket` is that of artefacts.
+
+    `tell` has people told about a mapping that waits for them: at least once, since it comes before the mapping is
+    kept, and a message that comes again finds it kept.
+    """
 
     s3: S3Client
     sagemaker: SageMakerClient
     bucket: str
+    tell: Callable[[Held], None] = lambda _: None
 
     def handle(self, asked: Asked) -> Outcome:
         """Do what a message asks for; what is wrong for good ends the step with its reason.
@@ -204,21 +209,21 @@ class Desk:
         return revise(mapping, Rule.of(asked.arguments))
 
     def _hold(self, asked: Asked, draft: TopicMapping) -> Outcome:
+        if self._kept(asked.token):
+            return Outcome.KNOWN  # a person may have changed it since
         held = Held(asked.token, asked.execution, draft.layer, self.store(draft))
+        self.tell(held)
         try:
             self._keep(held, IfNoneMatch="*")
         except ConflictError:
-            return Outcome.KNOWN  # a person may have changed it since
+            return Outcome.KNOWN
         return Outcome.HELD
 
     def _stop(self, asked: Asked) -> Outcome:
         """A stopped execution waits for an answer too, and ends with any."""
-        try:
-            found, tag = self._find(asked.token)
-            if found.state is State.OPEN:
-                self._keep(replace(found, state=State.OVER), IfMatch=tag)
-        except DataError:
-            pass  # the rule's: nothing was held
+        found, tag = self._kept(asked.token) or (None, "")  # nothing is held where the rule revises
+        if found and found.state is State.OPEN:
+            self._keep(replace(found, state=State.OVER), IfMatch=tag)
         return self.fail(asked.token, "The execution was stopped while the mapping was revised.")
 
     def _send(self, kind: str, token: str, content: str, **request: Any) -> Outcome:
@@ -242,6 +247,12 @@ class Desk:
             raise DataError(f"No mapping is held for {token!r}; `rightpack mapping show` lists what waits.") from error
         raw = json.loads(content)
         return Held(raw["token"], raw["execution"], int(raw["layer"]), raw["mapping"], State(raw["state"])), tag
+
+    def _kept(self, token: str) -> tuple[Held, str] | None:
+        try:
+            return self._find(token)
+        except DataError:
+            return None
 
     def _must_wait(self, found: Held) -> None:
         if found.state is not State.OPEN:

@@ -21,6 +21,8 @@ from rightpack.metrics import Metrics
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
 
+    from rightpack.mapping_desk import Held
+
 SUBJECT_LENGTH: Final = 99
 HELD_STEP: Final = "RegisterHeld"
 BATCH: Final = "batch"  # what the ledger files batches under
@@ -73,6 +75,16 @@ class Notices:
             f"The new model for {run.package_type} of {run.business_date} is held: a person decides.\n\n{_facts(run)}\n"
             f"Model: {run.model}\n\nUntil then the last approved one stays in use. Read the report, then `rightpack "
             f"approve {run.package_type}/{run.model.rpartition('/')[2]} --why TEXT`, or reject it.",
+        )
+
+    def mapping_held(self, held: Held) -> None:
+        """The mapping between two layers of topics waits for a person, and the pipeline for the mapping."""
+        self._publish(
+            f"Topic mapping of layer {held.layer} waits for a person",
+            f"The topics pipeline goes on when somebody has accepted the mapping of layer {held.layer}.\n\n"
+            f"Execution: {held.execution}\nDraft of the rule: {held.mapping}\n\n"
+            f"Read it with `rightpack mapping show {held.token}`, change it with `rightpack mapping edit`, and let the "
+            f"pipeline go on with `rightpack mapping accept {held.token}`.",
         )
 
     def batch_ended(self, run: Run) -> None:

@@ -20,9 +20,9 @@ from botocore.exceptions import ClientError
 from rightpack.deployment import deployment_of
 from rightpack.errors import DataError, SettingsError
 from rightpack.gate import Outcome, registry_text
-from rightpack.hands import PIPELINE, Reason
+from rightpack.hands import Reason, record
 from rightpack.layout import Layout, split_uri
-from rightpack.ledger import Ledger, Run, RunState, stamp
+from rightpack.ledger import Ledger
 from rightpack.registry import CHANGED_AT, CHANGED_BY, CHANGED_HOW, ModelPackage, Registry
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Promotion:
                 return version
         registry.ensure_group(group)
         promoted = registry.describe(self._register(package, group, reason))
-        self.ledger.claim(_record(promoted, package_type, reason))
+        self.ledger.claim(record(HOW, promoted, package_type, reason, once=True))
         return promoted
 
     def _check_order(self) -> None:
@@ -157,21 +157,3 @@ class Promotion:
             file.seek(0)
             self.s3.upload_fileobj(file, self.target.artefact_bucket, name)
         return f"s3://{self.target.artefact_bucket}/{name}", digest.hexdigest()
-
-
-def _record(promoted: ModelPackage, package_type: str, reason: Reason) -> Run:
-    moment, day = stamp(reason.now), reason.now.astimezone(dt.UTC).date().isoformat()
-    digest = hashlib.sha256(f"{promoted.arn}\n{HOW}".encode()).hexdigest()[:12]
-    return Run(
-        run_id=f"{PIPELINE}-{day}-{digest}",
-        pipeline=PIPELINE,
-        state=RunState.COMPLETED,
-        created_at=moment,
-        updated_at=moment,
-        mode=HOW,
-        business_date=day,
-        package_type=package_type,
-        reason=reason.why[:1024],
-        model=promoted.arn,
-        who=reason.who,
-    )

@@ -6,20 +6,19 @@ retries what is due, tells what was not told, closes batches, and measures. Each
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from rightpack.ages import Ages
 from rightpack.batches import Batches
 from rightpack.dispatch import Dispatcher
 from rightpack.layout import Layout, Metric, PipelineKind
-from rightpack.ledger import IN_FLIGHT, RETRY, Run, RunState, stamp
+from rightpack.ledger import IN_FLIGHT, RETRY, Run
 from rightpack.metrics import Metrics
 from rightpack.tracking import Tracker
 from rightpack.trigger import MODES
 
-LOOK_BACK: Final = dt.timedelta(days=60)  # where the last success is looked for
 RECENT: Final = 50  # runs of each pipeline that are looked at whatever the ledger says of them
 ABSENT: Final = frozenset({"ResourceNotFound", "ResourceNotFoundException"})
 
@@ -105,22 +104,9 @@ class Reconciler:
 
     def _measure(self) -> int:
         self.metrics.put({Metric.LAUNCH_WAIT: self.dispatcher.oldest_wait()})
+        ages = Ages(self.tracker.ledger)
         for kind in PipelineKind:
             for mode in MODES[kind]:
-                age = self._hours_since_success(kind, mode)
+                age = ages.hours(kind, mode, now=self.tracker.now())
                 self.metrics.put({Metric.HOURS_SINCE_SUCCESS: age}, Pipeline=kind.value, Mode=mode)
         return 1 + len(PipelineKind)
-
-    def _hours_since_success(self, kind: PipelineKind, mode: str) -> float:
-        """Hours since the newest success, or since the oldest run that is known where nothing has succeeded yet."""
-        now, since = self.tracker.now(), ""
-        for run in self.tracker.ledger.history(kind.value, since=stamp(now - LOOK_BACK)):
-            if not run.batch and run.mode == mode:
-                since = _ended(run) if run.state is RunState.COMPLETED else run.created_at
-                if run.state is RunState.COMPLETED:
-                    break
-        return (now - dt.datetime.fromisoformat(since)).total_seconds() / 3600 if since else 0.0
-
-
-def _ended(run: Run) -> str:
-    return run.ended_at or run.updated_at

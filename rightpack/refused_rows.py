@@ -1,12 +1,14 @@
-"""Rows of a drop that a run could not use: how many, and where they are listed with their reasons.
+"""What a run could not use of its drop: how many rows, and where they, or why all of it, are kept.
 
-Prepare writes it into its profile, and the reports of the steps after it repeat it.
+Prepare writes the rows into its profile, and the reports of the steps after it repeat it. Where Prepare refuses the
+whole drop, its last words say where the reason is kept.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 FILES: Final[Mapping[str, str]] = {"profile": "profile.json", "evaluation": "evaluation.json", "report": "summary.json"}
 GONE: Final = frozenset({"NoSuchKey", "NoSuchBucket", "404"})
+KEPT: Final = re.compile(r"The reason is kept in (s3://\S+)\.(?:\s|$)")
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +34,17 @@ class RefusedRows:
 
 
 NONE_REFUSED: Final = RefusedRows()
+
+
+def kept_in(uri: str) -> str:
+    """Words that say where the reason of a refusal is kept."""
+    return f"The reason is kept in {uri}."
+
+
+def where_kept(words: str) -> str:
+    """Where the reason is kept, if a message says so; else empty."""
+    found = KEPT.search(words)
+    return found[1] if found else ""
 
 
 def told_by(described: Mapping[str, Any]) -> dict[str, str]:

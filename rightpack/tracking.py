@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from rightpack.causes import Cause, Diagnosis
-from rightpack.ledger import RETRY, Ledger, Run, RunState, Telling
+from rightpack.ledger import RETRY, Ledger, Run, RunState, Telling, stamp
 from rightpack.notices import HELD_STEP, Outbox
+from rightpack.refused_rows import where_kept
 from rightpack.run_jobs import RunJobs
 from rightpack.settings import Launching
 from rightpack.starting import Starter
@@ -73,12 +74,13 @@ class Tracker:
         if state is None:
             self.ledger.in_progress(run.run_id, now=self.now())
         elif state is RunState.FAILED:
-            self._failed(run, self.jobs.diagnose(run.execution_arn, execution.get("FailureReason", "")))
+            self._failed(run, execution)
         else:
-            self._end(run, state, reason=run.reason if state is RunState.STOPPED else "")
+            self._end(run, state, reason=run.reason if state is RunState.STOPPED else "", failed_at=_changed(execution))
 
-    def _failed(self, run: Run, why: Diagnosis) -> None:
+    def _failed(self, run: Run, execution: Mapping[str, Any]) -> None:
         """Go on by itself where that can help: on other machines, or later; else the run has failed."""
+        why = self.jobs.diagnose(run.execution_arn, execution.get("FailureReason", ""))
         if why.cause is Cause.CAPACITY or why.never:
             policy = Launching.from_json(run.policy)
             if run.parameters and run.relaunches < policy.fallbacks:
@@ -86,15 +88,22 @@ class Tracker:
                 return
         if why.transient and not self.starter.given_up(run, why):
             until = self.starter.next_try(run, run.retries)
-            self.ledger.to_retry(run, reason=why.reason, cause=why.cause, until=until, now=self.now())
+            seen = replace(run, failed_at=_changed(execution))
+            self.ledger.to_retry(seen, reason=why.reason, cause=why.cause, until=until, now=self.now())
         else:
-            self._end(run, RunState.FAILED, reason=why.reason, cause=why.cause, step=why.step or "the pipeline")
+            step, at = why.step or "the pipeline", _changed(execution)
+            self._end(run, RunState.FAILED, reason=why.reason, cause=why.cause, step=step, failed_at=at)
 
-    def _end(self, run: Run, state: RunState, *, reason: str, cause: str = "", step: str = "") -> None:
+    def _end(self, run: Run, state: RunState, *, reason: str, failed_at: str, cause: str = "", step: str = "") -> None:
         account = self.jobs.account(run.execution_arn)
         held = account.registered_by == HELD_STEP
-        facts = {**account.facts(), "step": step or (HELD_STEP if held else "")}
-        self.ledger.finish(run.run_id, state, reason=reason, cause=cause, now=self.now(), **facts)
+        facts = {**account.facts(), "step": step or (HELD_STEP if held else ""), "failed_at": failed_at}
+        if refused := where_kept(reason):
+            facts["quarantine"] = refused
+        if state is RunState.FAILED:  # while it was looked into, somebody else may have seen it and tried again
+            self.ledger.failed(run, reason=reason, cause=cause, now=self.now(), **facts)
+        else:
+            self.ledger.finish(run.run_id, state, reason=reason, cause=cause, now=self.now(), **facts)
 
     def _run_of(self, execution_arn: str, execution: Mapping[str, Any]) -> Run | None:
         """The display name is the run id; it is there even while the launch has not been recorded yet."""
@@ -120,11 +129,11 @@ class Tracker:
         return self._told(run.run_id)
 
     def _is_stale(self, run: Run, execution: Mapping[str, Any]) -> bool:
-        """Whether the answer is from before the retry that was asked for last."""
-        changed, retried = execution.get("LastModifiedTime"), dt.datetime.fromisoformat(run.updated_at)
-        if not run.retries or run.queue == RETRY or changed is None or STATES.get(_status(execution)) is None:
+        """Whether the answer is the end that was seen before the retry; the service's own clock tells them apart."""
+        if run.queue == RETRY or STATES.get(_status(execution)) not in (RunState.FAILED, RunState.STOPPED):
             return False
-        return bool(changed < retried) and self.now() - retried < LAG
+        known = bool(run.failed_at) and _changed(execution) <= run.failed_at
+        return known and self.now() - dt.datetime.fromisoformat(run.updated_at) < LAG
 
     def _told(self, run_id: str) -> Run:
         run = self.ledger.get(run_id)
@@ -136,6 +145,12 @@ class Tracker:
 
 def _status(execution: Mapping[str, Any]) -> str:
     return str(execution["PipelineExecutionStatus"])
+
+
+def _changed(execution: Mapping[str, Any]) -> str:
+    """When an execution changed last, by the service's clock; empty if it does not say."""
+    moment: dt.datetime | None = execution.get("LastModifiedTime")
+    return stamp(moment) if moment else ""
 
 
 def _was_retried(run: Run, execution: Mapping[str, Any]) -> bool:

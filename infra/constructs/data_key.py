@@ -16,11 +16,11 @@ class DataKey(kms.Key):
     No role needs an action of KMS: what S3 allows decides, and a key that is used in any other way refuses.
     """
 
-    def __init__(self, scope: Construct, name_in_stack: str, *, name: str, reader: Reader | None) -> None:
+    def __init__(self, scope: Construct, name_in_stack: str, *, alias: str, reader: Reader | None) -> None:
         super().__init__(
             scope,
             name_in_stack,
-            alias=f"alias/{name}",
+            alias=alias,
             description="Objects in the buckets of rightpack.",
             enable_key_rotation=True,
             removal_policy=cdk.RemovalPolicy.RETAIN,

@@ -86,10 +86,15 @@ def track_runs(arns: Arns) -> Statements:
 
 
 def reconcile(arns: Arns) -> Statements:
-    """What track-runs may, and look for executions that no event told of."""
+    """What track-runs may, look for executions that no event told of, and measure."""
     shaped = f"{arns.shaped_trainings}*"
     find = allow("FindExecutions", "sagemaker:ListPipelineExecutions", on=[*arns.pipelines, shaped])
-    return [*track_runs(arns), find]
+    return [*track_runs(arns), find, keep_ages(arns)]
+
+
+def keep_ages(arns: Arns) -> iam.PolicyStatement:
+    """Allow recording since when a schedule owes a success."""
+    return allow("KeepAgesOfSchedules", "dynamodb:PutItem", on=[arns.ledger])
 
 
 def start_runs(arns: Arns) -> Statements:
@@ -113,10 +118,11 @@ def unload(arns: Arns) -> Statements:
 
 
 def drop(arns: Arns) -> Statements:
-    """Write the trigger of a drop whose UNLOAD has finished."""
+    """Write the trigger of a drop whose UNLOAD has finished, or note that there was nothing to do."""
     return [
         allow("ReadDrops", "s3:GetObject", on=[arns.data("drops/*")]),
         allow("WriteTriggers", "s3:PutObject", on=[arns.data(f"drops/*/{TRIGGER_NAME}")]),
+        keep_ages(arns),
     ]
 
 

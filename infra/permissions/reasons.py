@@ -21,6 +21,10 @@ WILDCARD_REASONS: Final[Mapping[str, str]] = {
     "cloudwatch:PutMetricData": "Metrics have no ARN; the condition on the namespace limits the statement instead.",
     "ecr:GetAuthorizationToken": "A token belongs to the registry, not to a repository; pulling is limited to ours.",
     **dict.fromkeys(
+        ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"),
+        "The image is built in one account and run in those of all stages; its repository says in which.",
+    ),
+    **dict.fromkeys(
         (
             "logs:CreateLogGroup",
             "logs:CreateLogStream",

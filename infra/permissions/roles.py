@@ -15,6 +15,7 @@ from infra.permissions.topics import ask_for_revisions, search
 Statements = list[iam.PolicyStatement]
 
 JOB_REPOSITORY: Final = "rightpack-jobs"
+PULL: Final = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
 
 
 def pipeline(arns: Arns) -> Statements:
@@ -82,13 +83,8 @@ def job(arns: Arns) -> Statements:
             on=[arns.arn("logs", "log-group:/aws/sagemaker/*")],
         ),
         allow("LogInToRegistry", "ecr:GetAuthorizationToken", on=["*"]),
-        allow(
-            "PullImage",
-            "ecr:BatchCheckLayerAvailability",
-            "ecr:BatchGetImage",
-            "ecr:GetDownloadUrlForLayer",
-            on=[arns.arn("ecr", f"repository/{JOB_REPOSITORY}")],
-        ),
+        # In whatever account the image was built; there the repository's policy decides as well.
+        allow("PullImage", *PULL, on=[arns.in_any_account("ecr", f"repository/{JOB_REPOSITORY}")]),
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import aws_cdk.aws_iam as iam
 
 from infra.arns import Arns
+from infra.permissions.functions import notify
 from infra.permissions.statement import allow
 from rightpack.mapping_desk import HELD, MAPPINGS
 
@@ -12,7 +13,7 @@ Statements = list[iam.PolicyStatement]
 
 
 def revise_mapping(arns: Arns) -> Statements:
-    """Read a layer's model or mapping, write the revised or held mapping, answer the callback step."""
+    """Read a layer's model or mapping, write the revised or held mapping, answer the callback step; tell people."""
     return [
         allow(
             "ReceiveQuestions",
@@ -31,6 +32,7 @@ def revise_mapping(arns: Arns) -> Statements:
             "sagemaker:SendPipelineExecutionStepFailure",
             on=["*"],
         ),
+        notify(arns),
     ]
 
 

@@ -10,8 +10,8 @@ import aws_cdk.aws_iam as iam
 from constructs import Construct
 
 from infra.acknowledgements import acknowledge
-from infra.constructs.reader import Reader
-from infra.permissions.roles import JOB_REPOSITORY
+from infra.constructs.reader import ACCOUNT_PATTERN
+from infra.permissions.roles import JOB_REPOSITORY, PULL
 from rightpack.layout import PROJECT
 
 NAME: Final = f"{PROJECT}-delivery"
@@ -26,6 +26,7 @@ WILDCARDS: Final = {
 LOOKED_AT: Final = (
     "cloudformation:DescribeStacks",
     "dynamodb:DescribeTable",
+    "ecr:DescribeImages",
     "events:DescribeRule",
     "iam:GetRole",
     "iam:SimulatePrincipalPolicy",
@@ -73,7 +74,6 @@ class DeliveryStack(cdk.Stack):
         self._role(repository)
 
     def _repository(self) -> ecr.Repository:
-        reader = Reader.of(self, "of the next account")
         repository = ecr.Repository(
             self,
             "Jobs",
@@ -82,16 +82,34 @@ class DeliveryStack(cdk.Stack):
             image_scan_on_push=True,
             removal_policy=cdk.RemovalPolicy.RETAIN,  # running pipelines and registered models name its images
         )
-        if reader:
-            pull = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
-            repository.add_to_resource_policy(
-                iam.PolicyStatement(
-                    sid="NextAccountPulls",
-                    principals=[iam.ArnPrincipal(reader.principal)],
-                    actions=[*pull, "ecr:DescribeImages"],
-                )
-            )
+        resource = repository.node.default_child
+        assert isinstance(resource, ecr.CfnRepository)  # noqa: S101 - what every Repository is made of; tells mypy
+        resource.repository_policy_text = {
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Sid": "OtherStagesPull",
+                    "Effect": "Allow",
+                    "Principal": {"AWS": self._readers()},
+                    "Action": [*PULL, "ecr:DescribeImages"],
+                }
+            ],
+        }
         return repository
+
+    def _readers(self) -> cdk.IResolvable:
+        """Accounts that run images of this one; none given is this one alone, which changes nothing."""
+        given = cdk.CfnParameter(
+            self,
+            "ReaderAccounts",
+            type="CommaDelimitedList",
+            default="",
+            allowed_pattern=ACCOUNT_PATTERN,
+            description="Accounts of other stages, whose jobs pull images from here; empty if there are none.",
+        )
+        some = cdk.Fn.condition_not(cdk.Fn.condition_equals(cdk.Fn.join("", given.value_as_list), ""))
+        condition = cdk.CfnCondition(self, "ReadersGiven", expression=some)
+        return cdk.Fn.condition_if(condition.logical_id, given.value_as_list, [cdk.Aws.ACCOUNT_ID])
 
     def _role(self, repository: ecr.Repository) -> None:
         trusted = self._parameter("Repository", r"[\w.-]+/[\w.-]+", "owner/name on GitHub whose workflow deploys.")

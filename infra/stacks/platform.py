@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import aws_cdk as cdk
 import aws_cdk.aws_lambda as lambda_
 from constructs import Construct
 
 from infra.acknowledgements import OF_THE_STACK, acknowledge
-from infra.constructs.alarms import Alarms, every_watch
+from infra.constructs.alarms import Alarms
 from infra.constructs.functions import (
     DROP,
     EXPORT_MODEL,
@@ -27,7 +28,13 @@ from infra.constructs.topic_mappings import TopicMappings
 from infra.constructs.trigger_queue import TriggerQueue
 from infra.stacks.stage_stack import StageStack
 from infra.stages import Stage
+from infra.watches.drops import of_drops, of_function
+from infra.watches.models import light, of_package_type
+from infra.watches.runs import of_runs
 from rightpack.layout import Stack
+
+#: Nobody waits for their answer, so nobody else would tell that they fail.
+CALLED_BY_EVENTS: Final = (TRACK_RUNS, RECONCILE, UNLOAD, DROP, EXPORT_MODEL)
 
 
 class PlatformStack(StageStack):
@@ -56,14 +63,13 @@ class PlatformStack(StageStack):
         topic = NoticeTopic(self, "Notices", name=layout.named("notices"), email=self._notice_email(stage))
         topic.tell_webhook(self._notice_webhook())
         metrics = StageMetrics(layout)
-        watches = every_watch(
-            metrics,
-            package_types=package_types,
-            schedules=stage.schedules,
-            dead_letters=triggers.dead_letters,
-            functions=[plan.name for plan in (TRACK_RUNS, RECONCILE, UNLOAD, DROP, EXPORT_MODEL)],
-        )
-        watches += mappings.watches(metrics)
+        watches = [
+            *of_runs(metrics, stage.schedules),
+            *(watch for name in package_types for watch in of_package_type(metrics, name)),
+            *of_drops(metrics, triggers.dead_letters),
+            *(of_function(metrics, plan.name) for plan in CALLED_BY_EVENTS),
+            *mappings.watches(metrics),
+        ]
         alarms = Alarms(self, "Alarms", prefix=layout.named(""), topic=topic, watches=watches)
         Overview(
             self,
@@ -72,7 +78,7 @@ class PlatformStack(StageStack):
             package_types=package_types,
             schedules=stage.schedules,
             alarms=alarms.all,
-            lights=alarms.combine(package_types),
+            lights=alarms.combine([light(name) for name in package_types]),
             queues=[triggers.queue, triggers.dead_letters, mappings.queue, mappings.dead_letters],
         )
 

@@ -14,7 +14,7 @@ from infra.constructs.reader import Reader
 from infra.constructs.run_ledger import RunLedger
 from infra.stacks.stage_stack import StageStack
 from infra.stages import Stage
-from rightpack.layout import Stack
+from rightpack.layout import Stack, key_alias
 from rightpack.topic_model import GROUP as TOPIC_MODELS
 
 
@@ -25,7 +25,7 @@ class StorageStack(StageStack):
         super().__init__(scope, stage, Stack.STORAGE, description="buckets, key, ledger, model registry")
         reader = Reader.of(self, stage.deployment.promotes_to)
         layout = self.arns.layout
-        key = DataKey(self, "Key", name=layout.named("data"), reader=reader)
+        key = DataKey(self, "Key", alias=key_alias(layout.stage), reader=reader)
         PrivateBucket(self, "Data", name=layout.data_bucket, key=key, expiring=["drops/", "loads/"], announces=True)
         # Models and their reports lie below runs/training/ and are never expired: the registry only points at them.
         artefacts = PrivateBucket(self, "Artefacts", name=layout.artefact_bucket, key=key, expiring=["runs/inference/"])

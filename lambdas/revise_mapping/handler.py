@@ -9,13 +9,16 @@ from typing import Any
 from lambdas import environment
 from rightpack.errors import RightpackError
 from rightpack.mapping_desk import Asked, Desk
+from rightpack.notices import Notices
 
 
 @cache
 def desk() -> Desk:
     """The desk of this environment."""
     client = environment.client
-    return Desk(client("s3"), client("sagemaker"), environment.layout().artefact_bucket)
+    layout = environment.layout()
+    notices = Notices(client("sns"), layout.topic_arn)
+    return Desk(client("s3"), client("sagemaker"), layout.artefact_bucket, notices.mapping_held)
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:

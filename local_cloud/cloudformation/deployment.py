@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from local_cloud.cloudformation.meaning import WITHOUT_MEANING, unknown
 from local_cloud.cloudformation.properties import Properties
 from local_cloud.cloudformation.resource import Context, Made, ResourceType
 from local_cloud.cloudformation.stacks import Resource, Stack, creation_order
@@ -55,9 +56,9 @@ class Deployment:
             ResourceFailedError: The first resource that failed; nothing is taken back yet.
         """
         declared = self._template["Resources"]
-        unknown = sorted({item["Type"] for item in declared.values()} - set(self._types))
-        if unknown:
-            raise NotSimulatedError(f"the resource types {unknown}")
+        strange = sorted({item["Type"] for item in declared.values()} - set(self._types))
+        if strange:
+            raise NotSimulatedError(f"the resource types {strange}")
         for name in creation_order(declared):
             condition = declared[name].get("Condition")
             if condition is None or self._values.condition(condition):
@@ -86,6 +87,7 @@ class Deployment:
         kind = self._types[declared["Type"]]
         try:
             properties = self._values.resolve(declared.get("Properties", {}))
+            self._refuse(kind, "the properties", unknown(kind.name, properties))
             self._now[name] = self._bring(name, declared, properties, kind)
         except AwsError as error:
             raise self._failed(name, kind, error) from error
@@ -119,6 +121,8 @@ class Deployment:
         return resource
 
     def _update(self, former: Resource, declared: Json, properties: Json, kind: ResourceType) -> Resource:
+        stuck = [path for path in sorted(kind.lasting) if former.properties.get(path) != properties.get(path)]
+        self._refuse(kind, "changes of the properties", stuck)
         context, watched = self._context(self._stack, former.logical_id), Properties(properties)
         self._undo.append(lambda: self._restore(former, properties, kind))
         made = self._apply(kind, context, former, watched, former.properties)
@@ -138,9 +142,12 @@ class Deployment:
         return kind.update(context, resource.physical_id, new, old)
 
     def _check_read(self, kind: ResourceType, watched: Properties, known: frozenset[str] = frozenset()) -> None:
-        unread = [path for path in watched.unread() if path not in known and not _ignored(path, kind)]
-        if unread and self._strict:
-            raise NotSimulatedError(f"the properties {unread} of {kind.name}")
+        meaningless = WITHOUT_MEANING.get(kind.name, ())
+        self._refuse(kind, "the properties", [p for p in watched.unread() if p not in known and p not in meaningless])
+
+    def _refuse(self, kind: ResourceType, what: str, names: list[str]) -> None:
+        if names and self._strict:
+            raise NotSimulatedError(f"{what} {names} of {kind.name}")
 
     def _physical_id(self, name: str) -> str | None:
         return self._now[name].physical_id if name in self._now else None
@@ -183,7 +190,3 @@ def _must_replace(kind: ResourceType, old: Json, new: Json) -> bool:
     if old == new:
         return False
     return kind.update is None or any(old.get(name) != new.get(name) for name in kind.fixed)
-
-
-def _ignored(path: str, kind: ResourceType) -> bool:
-    return any(path == known or path.startswith(f"{known}.") for known in kind.ignored)

@@ -43,10 +43,25 @@ class Services:
 class Engine:
     """The stacks of the account. In strict mode (the default) a property that nobody reads fails the deployment."""
 
+    KEPT = ("stacks",)
+
     def __init__(self, types: Mapping[str, ResourceType], services: Services, *, strict: bool = True) -> None:
         self._types, self._services, self._strict = types, services, strict
         self._lock = threading.Lock()
         self.stacks: list[Stack] = []
+
+    @property
+    def busy(self) -> bool:
+        """Whether a stack is being created, updated or deleted."""
+        return self._lock.locked()
+
+    def moved(self, moved: Callable[[Any], Any]) -> None:
+        """Rewrite what stacks know of their resources: the endpoint is another than before a restart."""
+        for stack in self.stacks:
+            stack.outputs = moved(stack.outputs)
+            for resource in stack.resources.values():
+                resource.physical_id = moved(resource.physical_id)
+                resource.properties, resource.attributes = moved(resource.properties), moved(resource.attributes)
 
     def find(self, name: str) -> Stack:
         """The stack of a name (if not deleted) or an id.

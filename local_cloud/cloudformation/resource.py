@@ -109,11 +109,14 @@ def nothing(_context: Context, _physical_id: str, _properties: Json) -> None:
 
 @dataclass(frozen=True, slots=True)
 class ResourceType:
-    """A type of resources. Without `update`, or when one of `fixed` changes, a resource is replaced by a new one."""
+    """A type of resources. Without `update`, or when one of `fixed` changes, a resource is replaced by a new one.
+
+    A change of one of `lasting` is refused, as `update` does not carry it out.
+    """
 
     name: str
     create: Create
     update: Update | None = None
     delete: Delete = nothing
     fixed: frozenset[str] = frozenset()
-    ignored: Mapping[str, str] = field(default_factory=dict)  # property (or dotted path) -> why it may be left unread
+    lasting: frozenset[str] = frozenset()

@@ -11,8 +11,6 @@ from local_cloud.iam.evaluation import Decision, Documents, Match, Need
 from local_cloud.iam.policies import Caller, statements
 from local_cloud.wire import Json
 
-_MOST_NEEDS = 20  # of one action in the report; the record holds them all
-
 
 @dataclass(frozen=True, slots=True)
 class Denial:
@@ -30,8 +28,7 @@ class Record:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._denials: Counter[Denial] = Counter()
-        self._used: dict[str, Counter[Need]] = {}
-        self._matched: dict[str, set[Match]] = {}
+        self._used: dict[str, dict[Match, Need]] = {}
         self.judged = 0
 
     def add(self, caller: Caller, need: Need, decision: Decision) -> bool:
@@ -43,8 +40,10 @@ class Record:
                 denial = Denial(who, need.action, need.resource, decision.reason)
                 self._denials[denial] += 1
                 return self._denials[denial] == 1
-            self._used.setdefault(who, Counter())[need] += 1
-            self._matched.setdefault(who, set()).update(decision.matched)
+            used = self._used.setdefault(who, {})
+            for match in decision.matched:
+                if match not in used or len(decision.matched) == 1:  # what nothing else would have allowed tells most
+                    used[match] = need
             return False
 
     def forget(self) -> None:
@@ -52,7 +51,6 @@ class Record:
         with self._lock:
             self._denials.clear()
             self._used.clear()
-            self._matched.clear()
             self.judged = 0
 
     def denials(self) -> list[Json]:
@@ -65,22 +63,19 @@ class Record:
         ]
 
     def used(self) -> list[Json]:
-        """Permissions that were used, by principal and action, with examples of the needs that they met."""
+        """Actions of statements through which something was allowed, each with an example of what."""
         with self._lock:
-            counted = {who: dict(needs) for who, needs in self._used.items()}
-        rows: dict[tuple[str, str], list[tuple[Need, int]]] = {}
-        for who, needs in counted.items():
-            for need, calls in needs.items():
-                rows.setdefault((who, need.action), []).append((need, calls))
+            found = {who: dict(needs) for who, needs in self._used.items()}
         return [
-            {"principal": who, "action": action, "calls": sum(calls for _, calls in found), "needs": _examples(found)}
-            for (who, action), found in sorted(rows.items())
+            {"principal": who, "statement": match.sid, "action": match.action, "need": _told(need)}
+            for who, needs in sorted(found.items())
+            for match, need in needs.items()
         ]
 
     def unused(self, roles: Mapping[str, Documents]) -> list[Json]:
         """Actions of allowing statements, of these roles, through which nothing was allowed."""
         with self._lock:
-            matched = {who: set(found) for who, found in self._matched.items()}
+            matched = {who: set(found) for who, found in self._used.items()}
         return [
             {"role": role, "policy": match.policy, "statement": match.sid, "action": match.action}
             for role, documents in sorted(roles.items())
@@ -89,9 +84,8 @@ class Record:
         ]
 
 
-def _examples(found: Sequence[tuple[Need, int]]) -> list[Json]:
-    needs = sorted((need for need, _ in found), key=lambda need: (need.resource, need.context))
-    return [{"resource": need.resource, "context": dict(need.context)} for need in needs[:_MOST_NEEDS]]
+def _told(need: Need) -> Json:
+    return {"action": need.action, "resource": need.resource, "context": dict(need.context)}
 
 
 def _allowed(documents: Documents) -> Iterable[Match]:

@@ -25,6 +25,7 @@ from local_cloud.clock import Clock
 from local_cloud.faults.processes import ProcessFaults
 from local_cloud.lambdas import moved_clock
 from local_cloud.lambdas.runtime_api import Invocation, Reply, RuntimeApi
+from local_cloud.lambdas.warm_runtime import ENVIRONMENT, WarmRuntime
 
 _INIT_SECONDS = 60.0  # AWS allows 10; a cold laptop needs longer and a limit on imports is tested elsewhere
 _TAIL = 2000
@@ -87,9 +88,9 @@ class Machine:
 
 
 class Environment:
-    """A process for `function`, whose zip is `code`."""
+    """A process for `function`, whose zip is `code`; a fork of the process `warm` where that is given."""
 
-    def __init__(self, function: Function, code: bytes, machine: Machine) -> None:
+    def __init__(self, function: Function, code: bytes, machine: Machine, warm: WarmRuntime | None = None) -> None:
         self.function, self._children, self._faults = function, machine.children, machine.faults
         self.stream = f"{time.strftime('%Y/%m/%d')}/[$LATEST]{uuid.uuid4().hex}"
         self._api = RuntimeApi()
@@ -99,7 +100,7 @@ class Environment:
         variables = _variables(function, folder, machine)
         with self._log_path.open("wb") as log:
             self._process = machine.children.spawn(
-                [sys.executable, "-S", *_program(function), function.handler],
+                _command(function, warm),
                 cwd=folder,
                 env=variables | {"AWS_LAMBDA_LOG_STREAM_NAME": self.stream} | self._where(),
                 stdin=subprocess.DEVNULL,
@@ -124,8 +125,8 @@ class Environment:
 
     def close(self) -> None:
         """End the process."""
-        self._api.close()
-        self._children.kill(self._process)
+        self._kill()
+        self._api.close()  # not before: the runtime's client crashes where its next event is refused
 
     def _kill(self) -> None:
         self._children.kill(self._process)
@@ -178,16 +179,19 @@ def _unpack(function: Function, code: bytes, root: Path) -> Path:
     return folder
 
 
-def _program(function: Function) -> tuple[str, ...]:
-    return ("-m", "awslambdaric") if not function.ahead else (str(Path(moved_clock.__file__)),)
+def _command(function: Function, warm: WarmRuntime | None) -> list[str]:
+    """A clock is moved before anything is imported, so that such an environment starts cold."""
+    if warm and not function.ahead:
+        return warm.command(function.handler)
+    program = ("-m", "awslambdaric") if not function.ahead else (str(Path(moved_clock.__file__)),)
+    return [sys.executable, "-S", *program, function.handler]
 
 
 def _variables(function: Function, folder: Path, machine: Machine) -> dict[str, str]:
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "HOME": str(folder),
-        "LANG": "en_US.UTF-8",
-        "TZ": ":UTC",
+        **ENVIRONMENT,
         "PYTHONPATH": f"{folder}:{machine.runtime}",
         "LAMBDA_TASK_ROOT": str(folder),
         "AWS_LAMBDA_FUNCTION_NAME": function.name,

@@ -9,7 +9,8 @@ import re
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
@@ -18,12 +19,14 @@ from local_cloud import answers, backends
 from local_cloud.answers import Answer
 from local_cloud.inbound import Inbound
 from local_cloud.lambdas.environment import Environment, Function, Machine, Result
+from local_cloud.lambdas.warm_runtime import warm_runtime
 from local_cloud.wire import AwsError, Call, NotSimulatedError
 
 LOG = logging.getLogger(__name__)
 _INVOKE = re.compile(r"^/2015-03-31/functions/(?P<name>[^/]+)/invocations/?$")
 _TAIL_BYTES = 4096
 _RETRIES = 2
+_AT_ONCE = 4  # asynchronous events of a function; a burst waits rather than starting a process for each of them
 _FEIGNED = {"Layers", "VpcConfig", "FileSystemConfigs", "ImageConfig", "DeadLetterConfig", "FilterCriteria"}
 
 
@@ -39,12 +42,18 @@ class Records:
 class Functions:
     """Runs the functions that moto stores. `retry_seconds` are the pauses before the two repeats of an async event."""
 
+    KEPT = ("_events",)
+
     def __init__(self, machine: Machine, records: Records, *, retry_seconds: Sequence[float] = (1.0, 2.0)) -> None:
         self._machine, self._records = machine, records
+        self._warm = warm_runtime(machine.runtime)
         self._retry_seconds = retry_seconds
         self._idle: dict[str, list[Environment]] = {}
         self._lock, self._stopping = threading.Lock(), threading.Event()
-        self._quiet, self._running = threading.Condition(), 0  # asynchronous events under way
+        self._turns: dict[str, threading.Semaphore] = {}
+        self._quiet = threading.Condition()
+        self._invoked = 0  # under way, whoever waits for them
+        self._events: dict[str, tuple[str, bytes]] = {}  # asynchronous ones under way, by request id
 
     def stop(self) -> None:
         """End all environments; running invocations fail."""
@@ -54,6 +63,13 @@ class Functions:
             self._idle.clear()
         for environment in idle:
             environment.close()
+        if self._warm:
+            self._warm.stop()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a function runs, or an asynchronous event waits for its next attempt."""
+        return bool(self._invoked or self._events)
 
     def invoke(self, name: str, payload: bytes, request_id: str = "") -> Result:
         """Run a function by name or ARN and wait for it; `request_id` is that of the attempt that is repeated.
@@ -61,35 +77,36 @@ class Functions:
         Raises:
             AwsError: ResourceNotFoundException.
         """
-        record = find(name)
-        environment = self._take(record)
-        try:
+        with self._environment(find(name)) as environment:
             result = environment.invoke(payload, request_id or str(uuid.uuid4()))
-        finally:
-            self._give_back(environment)
         self._trace(environment, result)
         return result
 
     def invoke_async(self, name: str, payload: bytes) -> None:
         """Start a function; a failing event is repeated twice, then sent to the function's failure destination."""
         record = find(name)
+        request_id = str(uuid.uuid4())  # the same for every attempt, as in AWS: functions recognise a repetition by it
         with self._quiet:
-            self._running += 1
-        worker = threading.Thread(
-            target=self._run_async, args=(record.function_arn, payload), name=f"async-{name}", daemon=True
-        )
-        worker.start()
+            self._events[request_id] = record.function_arn, payload
+        self._begin(request_id)
+
+    def after_restart(self) -> None:
+        """Begin anew with the asynchronous events that were under way when the state was kept."""
+        for request_id in list(self._events):
+            self._begin(request_id)
 
     def drain(self, timeout: float = 60.0) -> bool:
         """Wait until every asynchronous event has been dealt with; answers whether that came about in time."""
         with self._quiet:
-            return self._quiet.wait_for(lambda: not self._running, timeout)
+            return self._quiet.wait_for(lambda: not self._events, timeout)
 
     def route(self, call: Call, request: Inbound) -> Answer | None:
         """Answer Invoke requests of the REST API."""
         matched = _INVOKE.match(request.path)
         if matched is None:
             _refuse_feigned(call, request)
+            if self._warm and call.action == "CreateFunction":
+                self._warm.start()  # until the function is asked for, everything is imported
             return None
         name, kind = unquote(matched["name"]), request.header("X-Amz-Invocation-Type") or "RequestResponse"
         payload = request.body or b"{}"
@@ -100,6 +117,20 @@ class Functions:
             find(name)
             return answers.text(204, b"", "application/json")
         return _invoked(self.invoke(name, payload), tail=request.header("X-Amz-Log-Type") == "Tail")
+
+    @contextmanager
+    def _environment(self, record: Any) -> Iterator[Environment]:
+        with self._lock:
+            self._invoked += 1
+        try:
+            environment = self._take(record)
+            try:
+                yield environment
+            finally:
+                self._give_back(environment)
+        finally:
+            with self._lock:
+                self._invoked -= 1
 
     def _take(self, record: Any) -> Environment:
         function = Function.of(record, ahead=self._machine.clock.ahead)
@@ -115,7 +146,7 @@ class Functions:
             self._idle[function.arn] = usable
         for environment in outdated:
             environment.close()
-        return chosen or Environment(function, record.code_bytes, self._machine)
+        return chosen or Environment(function, record.code_bytes, self._machine, self._warm)
 
     def _give_back(self, environment: Environment) -> None:
         with self._lock:
@@ -138,23 +169,28 @@ class Functions:
         for name, value in (("Invocations", 1.0), ("Errors", float(result.failed)), ("Duration", milliseconds)):
             self._records.metric("AWS/Lambda", name, value, {"FunctionName": function.name})
 
-    def _run_async(self, arn: str, payload: bytes) -> None:
+    def _begin(self, request_id: str) -> None:
+        name = f"async-{self._events[request_id][0].rpartition(':')[2]}"
+        threading.Thread(target=self._run_async, args=(request_id,), name=name, daemon=True).start()
+
+    def _run_async(self, request_id: str) -> None:
+        arn, payload = self._events[request_id]
         try:
-            self._repeat(arn, payload)
+            self._repeat(arn, payload, request_id)
         except AwsError as error:  # the function was deleted meanwhile
             LOG.warning("an asynchronous event of %s is lost: %s", arn, error)
         finally:
             with self._quiet:
-                self._running -= 1
+                del self._events[request_id]
                 self._quiet.notify_all()
 
-    def _repeat(self, arn: str, payload: bytes) -> None:
+    def _repeat(self, arn: str, payload: bytes, request_id: str) -> None:
         config = _async_config(arn)
         attempts = 1 + int(config.get("MaximumRetryAttempts", _RETRIES))
         pauses = [*self._retry_seconds, *[0.0] * attempts]
-        request_id = str(uuid.uuid4())  # the same for every attempt, as in AWS: functions recognise a repetition by it
         for attempt in range(1, attempts + 1):
-            result = self.invoke(arn, payload, request_id)
+            with self._turns.setdefault(arn, threading.Semaphore(_AT_ONCE)):
+                result = self.invoke(arn, payload, request_id)
             if not result.failed:
                 return
             if attempt < attempts and self._stopping.wait(pauses[attempt - 1]):

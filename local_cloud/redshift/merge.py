@@ -73,7 +73,18 @@ def _doubled_keys(work: Work, tree: exp.Merge) -> bool:
         for side in sides
         if {column.table for column in side.find_all(exp.Column)} == {source.alias_or_name}
     ]
+    if keys and _all_differ(work, source, keys):
+        return False
     return not keys or _exists(work, _one().from_(source.copy()).group_by(*keys))
+
+
+def _all_differ(work: Work, source: exp.Expr, keys: list[exp.Expr]) -> bool:
+    """Whether no two rows share the hash of their keys: sorting numbers is far cheaper than grouping texts."""
+    query = render(exp.select(*keys).from_(source.copy()), "", work.scope)
+    names = ", ".join(f"k{at}" for at in range(len(keys)))
+    hashes = work.column(f"SELECT hash({names}) FROM ({query}) k({names})")  # noqa: S608 - own names
+    hashes.sort()
+    return not (hashes[1:] == hashes[:-1]).any()
 
 
 def _one() -> exp.Select:

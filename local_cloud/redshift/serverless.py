@@ -34,6 +34,8 @@ class RedshiftServerless:
     With `wire`, the endpoints of the workgroups are there to be connected to; without, they are names only.
     """
 
+    KEPT = ("_namespaces", "_workgroups")
+
     def __init__(self, host: Host, wire: WireServer | None = None) -> None:
         self._host = host
         self._wire = wire
@@ -59,6 +61,15 @@ class RedshiftServerless:
             "DeleteWorkgroup": self._delete_workgroup,
             "GetCredentials": self._get_credentials,
         }
+
+    def parts(self) -> dict[str, object]:
+        """What holds the state: the workgroups' data is in files anyway."""
+        return {"redshift-serverless": self}
+
+    def after_restart(self) -> None:
+        """The endpoints are new ones after a restart."""
+        for name, workgroup in self._workgroups.items():
+            workgroup.update(self._endpoint(name))
 
     def name_of(self, workgroup: str) -> str:
         """The name of a workgroup given by name or ARN; raises the Data API's error if there is none."""

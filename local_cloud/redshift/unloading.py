@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +24,7 @@ from local_cloud.redshift.work import Work
 from local_cloud.wire import AwsError
 
 _SLICES = 2  #: as many as a workgroup of the smallest size would show in file names
+_LARGE = 64 * 2**20  #: bytes that are worth threads
 _NOT_IN_PARQUET = ("INTERVAL", "BLOB", "TIME")
 _Columns = Sequence[tuple[str, str]]  # names with DuckDB types
 _AUTHOR = {"name": "Amazon Redshift", "version": "1.0.0"}
@@ -55,8 +57,7 @@ def run_unload(work: Work, sql: str) -> Outcome:
                 to,
                 [key for key in existing if key.rpartition("/")[0] in {p.key.rpartition("/")[0] for p in parts}],
             )
-        for part in parts:
-            _upload(objects, to, part)
+        _upload_all(objects, to, parts)
     rows = sum(part.rows for part in parts)
     if unload.manifest and parts:
         body = json.dumps(_manifest(unload, parts, bucket=to.bucket, columns=columns), indent=2).encode()
@@ -115,6 +116,17 @@ def _clear_prefix(objects: ObjectStore, unload: Unload, to: Location) -> list[st
 def _delete(objects: ObjectStore, to: Location, keys: Sequence[str]) -> None:
     for key in keys:
         objects.delete(to.bucket, key)
+
+
+def _upload_all(objects: ObjectStore, to: Location, parts: Sequence[_Part]) -> None:
+    """Store parts, large ones side by side: most of the time goes into their checksums."""
+    if sum(part.size for part in parts) < _LARGE:
+        for part in parts:
+            _upload(objects, to, part)
+        return
+    with ThreadPoolExecutor(_SLICES) as pool:
+        for stored in [pool.submit(_upload, objects, to, part) for part in parts]:
+            stored.result()
 
 
 def _upload(objects: ObjectStore, to: Location, part: _Part) -> None:

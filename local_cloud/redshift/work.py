@@ -67,6 +67,11 @@ class Work:
         rows: list[tuple[Any, ...]] = self.cursor.execute(sql, list(parameters)).fetchall()
         return rows
 
+    def column(self, sql: str) -> Any:
+        """The only column of a query of DuckDB, as a numpy array."""
+        (values,) = self.cursor.execute(sql).fetchnumpy().values()
+        return values
+
     def change(self, sql: str) -> int:
         """Run a DuckDB statement that changes rows; returns how many."""
         rows = self.run(sql)

@@ -37,6 +37,8 @@ class Remembered:
 class StepCache:
     """Results of successful steps, by pipeline, step and the cached arguments."""
 
+    KEPT = ("_held",)
+
     def __init__(self) -> None:
         self._held: dict[str, Remembered] = {}
         self._lock = threading.Lock()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from local_cloud.wire import AwsError
 
 LONGEST_REASON = 1024  #: characters of a FailureReason the service keeps
+#: why something ended whose process is gone
+RESTARTED = "The embedded cloud was restarted while this was running. A retry goes on: `rightpack retry RUN`."
 
 
 class JobFailedError(Exception):

@@ -17,6 +17,7 @@ from local_cloud.wire import Json
 
 FINAL = frozenset({"Succeeded", "Failed", "Stopped", "CompletedWithFailures"})
 FAILED_REASON = "Step failure: One or multiple steps failed."
+_RUNNING = frozenset({"Executing", "Stopping"})
 _RETRIED = frozenset({"Failed", "Stopped"})
 
 
@@ -97,6 +98,10 @@ class Execution:
         self._followed: list[Stoppable] = []
         self._changed = threading.Condition(threading.RLock())
         self._announce(None)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what a stop would reach when the state of the cloud is kept."""
+        return {**self.__dict__, "_followed": []}
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
@@ -246,6 +251,17 @@ class Execution:
         with self._changed:
             if self._status not in FINAL:
                 self._enter("Failed", reason)
+
+    def cut_off(self, reason: str) -> None:
+        """End together with its steps, as nothing runs any more that could end them."""
+        with self._changed:
+            if self._status in FINAL:
+                return
+            status = "Stopped" if self._status == "Stopping" else "Failed"
+            for run in self._runs.values():
+                if run.status in _RUNNING:
+                    self.end(run, status, reason=reason)
+            self._enter(status, reason)
 
     def begin_retry(self) -> None:
         """Forget the steps that did not succeed and execute again; raises `ConflictException` for any other state."""

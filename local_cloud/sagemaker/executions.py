@@ -9,7 +9,7 @@ from functools import partial
 
 from local_cloud.host import Host
 from local_cloud.sagemaker import selective
-from local_cloud.sagemaker.errors import absent, conflict, over_limit
+from local_cloud.sagemaker.errors import RESTARTED, absent, conflict, over_limit
 from local_cloud.sagemaker.events import Events
 from local_cloud.sagemaker.execution import FINAL, Execution, Started
 from local_cloud.sagemaker.executor import Executor, RunStep
@@ -33,6 +33,8 @@ _SUMMARY = (
 
 class Executions:
     """StartPipelineExecution and its kin; `max_executions` may be executing at a time."""
+
+    KEPT = ("_executions", "_starts", "_calls")
 
     def __init__(
         self, host: Host, options: Options, *, pipelines: Pipelines, events: Events, run_step: RunStep
@@ -69,6 +71,11 @@ class Executions:
         if found is None:
             raise absent(f"Pipeline execution with ARN {arn} does not exist.")
         return found
+
+    def after_restart(self) -> None:
+        """End the executions that ran when the state was kept."""
+        for execution in self._executions.values():
+            execution.cut_off(RESTARTED)
 
     def close(self) -> None:
         """Ask everything to stop; follow with `join` once the jobs are gone."""

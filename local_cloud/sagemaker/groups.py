@@ -16,6 +16,8 @@ from local_cloud.wire import Call, Json, Operation
 class Groups:
     """Groups and the number of the last version each of them gave out; numbers are never used twice."""
 
+    KEPT = ("_groups", "_versions", "_used", "_policies")
+
     def __init__(self, host: Host, options: Options, *, tags: Tags) -> None:
         self._arns = Arns(host.account, host.region)
         self._now = options.now

@@ -53,6 +53,10 @@ class Job:
         self._lock = threading.RLock()
         self._changed(kind, copy.deepcopy(record))
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave processes out, and who waits for them, when the state of the cloud is kept."""
+        return {**self.__dict__, "_containers": [], "_listeners": []}
+
     @property
     def status(self) -> str:
         """InProgress, Stopping, Completed, Failed or Stopped."""

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from local_cloud.host import Host
-from local_cloud.sagemaker.errors import JobFailedError, JobStoppedError, invalid
+from local_cloud.sagemaker.errors import RESTARTED, JobFailedError, JobStoppedError, invalid
 from local_cloud.sagemaker.events import Events
 from local_cloud.sagemaker.job import Job, JobKind
 from local_cloud.sagemaker.launcher import Launcher
@@ -49,6 +49,8 @@ class _Fault:
 
 class Jobs:
     """Create, Describe, List and Stop of the three kinds of jobs; `max_parallel_jobs` run at a time, others wait."""
+
+    KEPT = ("_jobs",)
 
     def __init__(
         self,
@@ -116,6 +118,11 @@ class Jobs:
         """Let the next job whose name holds a text fail with `reason` instead of running, e.g. for lack of capacity."""
         with self._lock:
             self._faults.append(_Fault(name_contains, reason))
+
+    def after_restart(self) -> None:
+        """End the jobs that ran when the state was kept."""
+        for job in self._jobs.values():
+            job.finish("Failed", self._options.now(), reason=RESTARTED)
 
     def close(self) -> None:
         """Kill what runs, drop what waits, and end the workers."""

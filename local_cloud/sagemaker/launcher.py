@@ -17,7 +17,7 @@ from local_cloud.sagemaker.errors import JobFailedError, JobStoppedError
 from local_cloud.sagemaker.job import Job
 from local_cloud.sagemaker.mounts import mounting
 from local_cloud.sagemaker.options import Options
-from local_cloud.sagemaker.warm.image import warm_image
+from local_cloud.sagemaker.warm.image import ENVIRONMENT, warm_image
 from local_cloud.sagemaker.workspace import Workspace
 from local_cloud.wire import Call
 
@@ -49,7 +49,7 @@ class Launcher:
     def start(self, job: Job, workspace: Workspace, argv: Sequence[str], env: Mapping[str, str]) -> Container:
         """Start a command for a job; `env` is the job's own environment and wins over that of the image."""
         if self._warm:
-            self._warm.start()
+            self._warm.start_for(argv)
         whole = {**self._image_environment(workspace), **env}
         _check_there(argv[0], workspace, whole["PATH"])
         invocation = self._mounting.wrap(workspace.ml, argv, whole)
@@ -124,8 +124,7 @@ class Launcher:
             "PATH": os.pathsep.join([*self._programs(), _SYSTEM_PATH]),
             "HOME": str(workspace.folder),
             "PYTHONPATH": os.pathsep.join(str(folder) for folder in self._options.image_path),
-            "PYTHONUNBUFFERED": "1",
-            "LANG": "C.UTF-8",
+            **ENVIRONMENT,
         }
 
     def _programs(self) -> list[str]:

@@ -22,6 +22,8 @@ _SERVE = ("serve",)  # what SageMaker runs in the image of every model
 class Models:
     """CreateModel and its kin; `packaged` finds the containers of an approved model package by name or ARN."""
 
+    KEPT = ("_models", "_served")
+
     def __init__(
         self, host: Host, options: Options, *, staging: Staging, tags: Tags, packaged: Callable[[str], list[Json]]
     ) -> None:

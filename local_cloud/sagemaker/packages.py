@@ -41,6 +41,8 @@ _SUMMARY = (
 class Packages:
     """The registry proper; the archive a package points to must exist when it is registered."""
 
+    KEPT = ("_packages", "_tokens")
+
     def __init__(
         self, host: Host, options: Options, *, groups: Groups, staging: Staging, tags: Tags, events: Events
     ) -> None:

@@ -38,6 +38,8 @@ class Pipeline:
 class Pipelines:
     """CreatePipeline and its kin."""
 
+    KEPT = ("_pipelines", "_tokens")
+
     def __init__(self, host: Host, options: Options, *, tags: Tags) -> None:
         self._arns = Arns(host.account, host.region)
         self._objects = host.objects

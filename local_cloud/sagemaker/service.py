@@ -42,7 +42,8 @@ _TAGGED = re.compile(rf"Create(?P<kind>{'|'.join(_RESOURCES)})")
 class SageMaker:
     """Pipelines, jobs, models and the model registry, in memory; jobs run as subprocesses of this machine.
 
-    Every image URI is served by the Python environment the local cloud runs in. Nothing survives `close`.
+    Every image URI is served by the Python environment the local cloud runs in. Nothing survives `close` but what
+    was kept of `parts`.
     """
 
     def __init__(self, host: Host, options: Options | None = None) -> None:
@@ -58,6 +59,7 @@ class SageMaker:
         self._tunings = Tunings(host, self._options, events=self._events, tags=self._tags, jobs=self._jobs)
         self._pipelines = Pipelines(host, self._options, tags=self._tags)
         self._callbacks = Callbacks()
+        self._cache = StepCache()
         self._executions = self._make_executions()
         self._operations = self._checked_operations()
 
@@ -69,6 +71,11 @@ class SageMaker:
     def operations(self) -> Mapping[str, Operation]:
         """Every operation the local cloud runs; each checks its request against the service model first."""
         return self._operations
+
+    def parts(self) -> dict[str, object]:
+        """What holds the state, and what the state refers to; jobs come before the executions that wait for them."""
+        named = ("host", "events", "staging", "tags", "groups", "packages", "models", "jobs", "tunings", "pipelines")
+        return {f"sagemaker.{name}": getattr(self, f"_{name}") for name in (*named, "cache", "executions")}
 
     def wait(self, execution_arn: str, timeout: float | None = None) -> Json:
         """Wait for the end of an execution and for its events to be sent; answer DescribePipelineExecution.
@@ -146,7 +153,7 @@ class SageMaker:
             invoke=self._invoke,
             jobs=self._jobs,
             groups=self._groups,
-            cache=StepCache(),
+            cache=self._cache,
             callbacks=self._callbacks,
             tunings=self._tunings,
         )

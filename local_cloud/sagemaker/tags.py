@@ -11,6 +11,8 @@ from local_cloud.wire import Call, Json, Operation
 class Tags:
     """AddTags, ListTags and DeleteTags; resources put the tags of their Create request here."""
 
+    KEPT = ("_tags",)
+
     def __init__(self) -> None:
         self._tags: dict[str, dict[str, str]] = {}
         self._lock = threading.Lock()

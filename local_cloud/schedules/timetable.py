@@ -45,6 +45,8 @@ class Timetable:
         settle: Waits until what was started has come to an end, so that it ends at the time it was due.
     """
 
+    KEPT = ("_anchor",)
+
     def __init__(self, clock: Clock, fire: Callable[[str], None], settle: Callable[[], object]) -> None:
         self._clock, self._fire, self._settle = clock, fire, settle
         self._anchor = clock.now()

@@ -1,4 +1,4 @@
-"""Prepare and Bundle side by side -> CreateBundleModel -> Score -> Recommend -> Load; Monitor beside the scoring."""
+"""Prepare and Bundle side by side -> CreateBundleModel -> Score -> Recommend -> Load, which waits for Monitor too."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ def build(session: Any) -> Pipeline:
     recommend = bench.process(_recommend(parameters, prepare, bundle, score))
     load = bench.process(_load(parameters, recommend))
     monitor = bench.process(_monitor(parameters, prepare, bundle))
+    load.add_depends_on([monitor])  # a catalogue in other units than before ends the run, and nothing of it is loaded
     return Pipeline(
         name=PipelineKind.INFERENCE.value,  # the infrastructure names it per stage; it is not in the definition
         parameters=parameters.listed(),

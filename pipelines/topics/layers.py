@@ -15,7 +15,7 @@ from sagemaker.mlops.workflow.steps import TrainingStep
 from sagemaker.train import ModelTrainer
 from sagemaker.train.configs import Compute, InputData
 
-from pipelines.authoring import PARQUET, Workbench, stage_environment
+from pipelines.authoring import KEY, PARQUET, Workbench, stage_environment
 from pipelines.placeholders import Placeholder
 from pipelines.policies import HOUR, Machine, cache, job_retries
 
@@ -96,7 +96,7 @@ def trainer(bench: Workbench, plan: LayerPlan, machine: Machine, output: Any = N
         base_job_name="rightpack-topics",
         compute=Compute(instance_type=machine.instance_type, instance_count=1, volume_size_in_gb=machine.volume_gb),
         stopping_condition=StoppingCondition(max_runtime_in_seconds=machine.max_seconds),
-        output_data_config=OutputDataConfig(s3_output_path=output or bench.models_uri()),
+        output_data_config=OutputDataConfig(s3_output_path=output or bench.models_uri(), kms_key_id=KEY),
         hyperparameters=dict(plan.hyperparameters),
         environment={**stage_environment(), "LAYER": str(plan.number)},
         sagemaker_session=bench.session,

@@ -135,9 +135,15 @@ def _identity(*seen: Any) -> str:
 
 
 def _parts(one: Any) -> list[bytes]:
+    """Of examples also the rows that these were taken from: bins come from all of them."""
     if not isinstance(one, Examples):
         return [json.dumps(one, sort_keys=True).encode()]
-    encoded = one.encoded
-    arrays = [np.ascontiguousarray(array) for array in (encoded.matrix, one.labels, one.weights)]
-    shape = json.dumps([list(encoded.columns), sorted(encoded.categories), list(encoded.matrix.shape)])
-    return [shape.encode(), *(array.tobytes() for array in arrays)]
+    encoded, whole = one.encoded, one.encoded.whole
+    arrays = [one.labels, one.weights, *([] if encoded.chosen is None else [encoded.chosen])]
+    shape = json.dumps([list(encoded.columns), sorted(encoded.categories.items()), encoded.rows, whole.rows])
+    return [shape.encode(), whole.made("digest", lambda: _digest(whole.matrix)), *map(_digest, arrays)]
+
+
+def _digest(array: Any) -> bytes:
+    flat: Any = np.ascontiguousarray(array).ravel()
+    return hashlib.sha256(flat).digest()

@@ -20,11 +20,13 @@ from processing.defence.parquet import Limits
 from processing.defence.quarantine import Origin, Quarantine, gather
 from processing.defence.units import check_units
 from processing.drops import checked_files, no_rows, read_file
+from processing.failures import WHAT_TO_DO
 from processing.job import Job
 from processing.tables import encode
-from rightpack.errors import DataError
+from rightpack.errors import DataError, Fault
 from rightpack.layout import quarantine_key, split_uri
 from rightpack.manifest import FileEntry
+from rightpack.refused_rows import kept_in
 from rightpack.trigger import DropData
 
 ROWS_NAME: Final = "rows.parquet"
@@ -65,7 +67,7 @@ def admitted(job: Job, data: DropData, contract: Contract) -> Admitted:
     try:
         found = admit(job.input("data"), data, contract)
     except DataError as error:
-        _keep_reason(job, data, str(error))
+        _keep_reason(job, data, error)
         raise
     quarantine = found.quarantine
     if not quarantine.rows:
@@ -74,9 +76,9 @@ def admitted(job: Job, data: DropData, contract: Contract) -> Admitted:
     log.warning("%d of %d rows go to %s: %s", quarantine.rows, quarantine.of, uri, quarantine.worst())
     allowed = contract.rules.may_be_unusable(quarantine.of)
     if quarantine.rows > allowed or not found.table.num_rows:
-        reason = _too_many(data, quarantine, allowed, uri)
-        _keep_reason(job, data, reason)
-        raise DataError(reason)
+        refusal = DataError(_too_many(data, quarantine, allowed, uri))
+        _keep_reason(job, data, refusal)
+        raise refusal
     return Admitted(found.table, found.files, quarantine, found.mended, uri)
 
 
@@ -157,10 +159,10 @@ def _keep(job: Job, data: DropData, name: str, content: bytes) -> str:
     return f"s3://{bucket}/{target}"
 
 
-def _keep_reason(job: Job, data: DropData, reason: str) -> None:
-    """Leave word beside what is kept; where that fails the job's own message must do."""
-    content = json.dumps({"drop": data.uri, "reason": reason}, indent=1).encode()
+def _keep_reason(job: Job, data: DropData, refusal: DataError) -> None:
+    """Leave word beside what is kept, and let the job's message say where; if that fails it must do by itself."""
+    content = json.dumps({"drop": data.uri, "reason": str(refusal)}, indent=1).encode()
     try:
-        _keep(job, data, REASON_NAME, content)
+        refusal.remedy = f"{kept_in(_keep(job, data, REASON_NAME, content))} {WHAT_TO_DO[Fault.DATA]}"
     except (ClientError, BotoCoreError):
         log.exception("The reason could not be kept below quarantine/; it is the message of this job.")

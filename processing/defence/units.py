@@ -2,12 +2,13 @@
 
 One wrong row is hardly ever seen, since parcels differ a thousandfold. But a median moves by the very factor between
 two units, and density by its third power: inches taken for centimetres make a parcel of cardboard as heavy as stone.
+Against an earlier profile smaller factors show as well: then every quartile has moved by the very same one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,34 @@ Floats = npt.NDArray[np.float64]
 DENSITY: Final = "density"
 SIDE_UNITS: Final = {"inches": 2.54, "millimetres": 0.1, "metres": 100.0, "feet": 30.48}  # in centimetres
 MASS_UNITS: Final = {"kilograms": 1000.0, "ounces": 28.349523, "pounds": 453.59237, "milligrams": 0.001}  # in grams
+POUNDS: Final = {"pounds converted like kilograms": 2.2046, "kilograms converted like pounds": 0.4536}
+QUARTILES: Final = ("0.25", "0.5", "0.75")
+NEAR: Final = 0.08  # a thousand products of another week differ by less, other units by far more
+
+
+def mistaken_unit(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """The mistake in units that turns the columns of one profile into those of a later one; empty if there is none.
+
+    Every quartile of all sides, or of the mass, must have moved by the factor of one unit: nothing else does that.
+    """
+    for names, mistakes in ((SIDES, _mistakes(SIDE_UNITS)), ((MASS,), {**_mistakes(MASS_UNITS), **POUNDS})):
+        moved = [move for name in names for move in _moves(before.get(name, {}), now.get(name, {}))]
+        for how, times in mistakes.items() if len(moved) == len(names) * len(QUARTILES) else ():
+            if all(abs(move / times - 1) < NEAR for move in moved):
+                return f"{', '.join(names)} are {times:.4g} times what they were, as if they were {how}."
+    return ""
+
+
+def _mistakes(units: Mapping[str, float]) -> dict[str, float]:
+    """By what each mistake multiplies a measure, the likely ones first."""
+    plain = {f"in {unit}": 1 / factor for unit, factor in units.items()}
+    return {**plain, **{f"converted from {unit} twice": factor for unit, factor in units.items()}}
+
+
+def _moves(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[float]:
+    """By what each quartile of a column was multiplied; none where one of the profiles does not tell."""
+    old, new = before.get("quantiles") or {}, now.get("quantiles") or {}
+    return [new[at] / old[at] for at in QUARTILES if at in new and old.get(at)]
 
 
 def check_units(table: pa.Table, rules: Defence, uri: str) -> None:

@@ -6,40 +6,76 @@ Each row's numbers depend on that row alone, so a row encodes the same by itself
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Self
+from threading import Lock
+from typing import Any, Final, Self, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from processing.features.expressions import Expression, FloatArray, parse_expression
 from processing.features.raw import Matrix, RawColumns
 from processing.features.topical import Topical
+from processing.scoring.streaming import stream
 from rightpack.errors import InternalError, SettingsError
 from rightpack.settings import Features, build
 
 FILE: Final = "encoder.json"
 VERSION: Final = 1
 LARGEST_VOCABULARY: Final = 1000
+Positions = npt.NDArray[np.int32]
+T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
 class Encoded:
-    """Rows as models see them: `matrix` [rows, columns], NaN where a value is missing or a category unknown.
+    """Rows as models see them; `categories` maps the index of a column of codes from 0 to how many there are.
 
-    `categories` maps the index of a categorical column, which holds codes from 0, to the number of its categories.
+    Rows that are taken from others are not copied: they know the `whole` and which of it are `chosen`, so that what is
+    costly can be made once of all rows, however many models learn from parts of them.
     """
 
-    matrix: Matrix
-    columns: tuple[str, ...]
-    categories: Mapping[int, int]
+    def __init__(self, matrix: Matrix, columns: tuple[str, ...], categories: Mapping[int, int]) -> None:
+        self.columns, self.categories = columns, categories
+        self.chosen: Positions | None = None
+        self._matrix = matrix
+        self._whole: Encoded | None = None
+        self._made: dict[Hashable, Any] = {}
+        self._making = Lock()
+
+    @property
+    def matrix(self) -> Matrix:
+        """[rows, columns], NaN where a value is missing or a category unknown; of a part a copy, made when asked."""
+        return self._matrix if self.chosen is None else self._matrix[self.chosen]
+
+    @property
+    def whole(self) -> Encoded:
+        """All rows that these were taken from, or these."""
+        return self._whole or self
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return len(self._matrix if self.chosen is None else self.chosen)
 
     def take(self, chosen: Any) -> Encoded:
         """Some of the rows (a mask or indices)."""
-        return Encoded(self.matrix[chosen], self.columns, self.categories)
+        part = Encoded(self._matrix, self.columns, self.categories)
+        part._whole = self.whole
+        part.chosen = (np.arange(self.rows, dtype=np.int32) if self.chosen is None else self.chosen)[chosen]
+        return part
+
+    def made(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What `make` makes of these rows; under one key it is made once."""
+        with self._making:
+            if key not in self._made:
+                self._made[key] = make()
+            found: T = self._made[key]
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +93,16 @@ class Encoder:
     @classmethod
     def learn(cls, raw: RawColumns, features: Features, topics: Topical | None = None) -> Self:
         """Learn vocabularies from the training rows."""
-        vocabularies = {name: _vocabulary(raw.category(name)) for name in features.categorical}
+        return cls.learn_blocks([raw], features, topics)
+
+    @classmethod
+    def learn_blocks(cls, blocks: Iterable[RawColumns], features: Features, topics: Topical | None = None) -> Self:
+        """Learn vocabularies from training rows that come in blocks: the same as from all at once."""
+        counts = {name: Counter[str]() for name in features.categorical}
+        for raw in blocks:
+            for name, seen in counts.items():
+                _count(raw.category(name), seen)
+        vocabularies = {name: _vocabulary(seen) for name, seen in counts.items()}
         return cls(features, _with_topics(vocabularies, features, topics), _expressions(features), topics)
 
     @property
@@ -80,23 +125,41 @@ class Encoder:
 
     def encode(self, raw: RawColumns) -> Encoded:
         """The matrix of `raw`; ContractError names a column that is missing or of another kind."""
-        own = self.features
-        columns: list[FloatArray] = [raw.number(name) for name in own.numeric]
-        columns += [raw.derived(expression) for expression in self.expressions.values()]
-        columns += self.topics.numbers(raw) if self.topics else []
-        first_category = len(columns)
-        columns += [_codes(raw.category(name), self.vocabularies[name]) for name in own.categorical]
-        columns += self._topics(raw)
         matrix = np.empty((raw.rows, len(self.columns)), dtype=np.float32)
+        self._fill(matrix, raw)
+        return Encoded(matrix, self.columns, self._sizes)
+
+    def encode_blocks(self, blocks: Iterable[RawColumns], rows: int, *, workers: int) -> Encoded:
+        """The matrix of so many rows that come in blocks, several at once: little else than it is ever in memory."""
+        matrix = np.empty((rows, len(self.columns)), dtype=np.float32)
+        for _ in stream(_places(blocks, matrix), lambda place: self._fill(*place), workers=workers):
+            pass
+        return Encoded(matrix, self.columns, self._sizes)
+
+    @property
+    def _sizes(self) -> dict[int, int]:
+        """Number of categories of each column that holds them."""
+        first = self.columns.index(self._categorical[0]) if self._categorical else 0
+        return {first + i: len(self.vocabularies[name]) for i, name in enumerate(self._categorical)}
+
+    def _fill(self, matrix: Matrix, raw: RawColumns) -> None:
+        own = self.features
+        texts = matrix.shape[1] - len(own.text) * own.text_buckets
         with np.errstate(over="ignore"):
-            for index, column in enumerate(columns):
+            for index, column in enumerate(self._columns(raw)):
                 matrix[:, index] = column
         for index, name in enumerate(own.text):
-            start = len(columns) + index * own.text_buckets
+            start = texts + index * own.text_buckets
             matrix[:, start : start + own.text_buckets] = raw.text(name, own.text_buckets)
         matrix[~np.isfinite(matrix)] = np.nan
-        sizes = {first_category + i: len(self.vocabularies[name]) for i, name in enumerate(self._categorical)}
-        return Encoded(matrix, self.columns, sizes)
+
+    def _columns(self, raw: RawColumns) -> Iterator[FloatArray]:
+        """All columns but those of texts, in order."""
+        yield from (raw.number(name) for name in self.features.numeric)
+        yield from (raw.derived(expression) for expression in self.expressions.values())
+        yield from self.topics.numbers(raw) if self.topics else ()
+        yield from (_codes(raw.category(name), self.vocabularies[name]) for name in self.features.categorical)
+        yield from self._topics(raw)
 
     def _topics(self, raw: RawColumns) -> list[FloatArray]:
         """Codes of the topics of each layer."""
@@ -153,10 +216,23 @@ def _with_topics(
     return {**vocabularies, **topics.vocabularies}
 
 
-def _vocabulary(values: pa.Array) -> tuple[str, ...]:
+def _places(blocks: Iterable[RawColumns], matrix: Matrix) -> Iterator[tuple[Matrix, RawColumns]]:
+    """Each block with the rows of the matrix that it fills."""
+    start = 0
+    for raw in blocks:
+        yield matrix[start : start + raw.rows], raw
+        start += raw.rows
+    if start != len(matrix):
+        raise InternalError(f"{start} rows came to be encoded where {len(matrix)} were announced.")
+
+
+def _count(values: pa.Array, seen: Counter[str]) -> None:
     counts = pc.value_counts(values.drop_null())
-    pairs = zip(counts.field("values").to_pylist(), counts.field("counts").to_pylist(), strict=True)
-    ordered = sorted(pairs, key=lambda pair: (-pair[1], pair[0]))
+    seen.update(dict(zip(counts.field("values").to_pylist(), counts.field("counts").to_pylist(), strict=True)))
+
+
+def _vocabulary(seen: Counter[str]) -> tuple[str, ...]:
+    ordered = sorted(seen.items(), key=lambda pair: (-pair[1], pair[0]))
     return tuple(name for name, _ in ordered[:LARGEST_VOCABULARY])
 
 

@@ -106,5 +106,12 @@ def _leading(square: Floats, dimensions: int) -> Floats:
     values, vectors = np.linalg.eigh(square)
     largest = np.argsort(-values)[:dimensions]
     chosen = vectors[:, largest] * np.sqrt(np.maximum(values[largest], 0.0))
-    heaviest = np.abs(chosen).argmax(axis=0)
-    return np.asarray(chosen * np.where(chosen[heaviest, np.arange(chosen.shape[1])] < 0, -1.0, 1.0))
+    return signed(chosen)
+
+
+def signed(columns: Floats) -> Floats:
+    """Each column turned so that its heaviest entry is positive: the sign of an eigenvector is anybody's choice."""
+    if not columns.size:
+        return columns
+    heaviest = columns[np.abs(columns).argmax(axis=0), np.arange(columns.shape[1])]
+    return np.asarray(columns * np.where(heaviest < 0, -1.0, 1.0))

@@ -8,17 +8,18 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
 import pyarrow as pa
 
 from processing.features.expressions import FloatArray
 from processing.features.raw import RawColumns
-from processing.topics.assign import features, numeric
-from processing.topics.ensemble import Ensemble
 from rightpack.errors import InternalError
 from rightpack.settings import Topics
+
+if TYPE_CHECKING:  # topics bring large libraries along: only models that see them import it
+    from processing.topics.ensemble import Ensemble
 
 FOLDER: Final = "topics"  # below the model's
 FILE: Final = "features.json"
@@ -57,6 +58,8 @@ class Topical:
 
     @property
     def _numbers(self) -> tuple[str, ...]:
+        from processing.topics.assign import numeric
+
         return numeric(self.ensemble, coordinates=self.coordinates)
 
     @property
@@ -70,6 +73,8 @@ class Topical:
 
     def table(self, raw: RawColumns) -> pa.Table:
         """The columns of rows; made once however many models of one bundle see the same topics."""
+        from processing.topics.assign import features
+
         key = (self.model, self.ensemble.mapping.digest, len(self.ensemble.layers), self.text, self.coordinates)
         return raw.made(key, lambda: features(self.ensemble, raw.plain_text(self.text), coordinates=self.coordinates))
 
@@ -97,4 +102,6 @@ class Topical:
             raise InternalError(
                 f"{folder.name}/{FOLDER}/{FILE} does not say what is seen of topics: {error!r}"
             ) from error
+        from processing.topics.ensemble import Ensemble
+
         return cls(Ensemble.load(folder / FOLDER), *seen)

@@ -235,7 +235,7 @@ def _each(raw: pa.Array, target: pa.DataType, parse: Parser, kind: str) -> Conve
     for place, text in enumerate(raw.to_pylist()):
         try:
             values.append(None if text is None else parse(text))
-        except ValueError:
+        except (ValueError, OverflowError):  # the latter where a time zone leads beyond the calendar
             values.append(None)
             problems[place] = f"is not {kind}"
     return Converted(pa.array(values, target), problems)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import itertools
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,8 @@ from rightpack.errors import ContractError, DataError
 BATCH_ROWS: Final = 65_536
 BLOCK_BYTES: Final = 8 * 2**20
 CSV_ENDINGS: Final = (".csv", ".csv.gz")
+DELIMITERS: Final = (";", "\t", "|", ",")
+SHOWN: Final = 60
 ADVICE: Final = 'If its text is not UTF-8, say so in the mapping: [file] encoding = "latin-1".'
 
 
@@ -106,13 +109,24 @@ def _header(path: Path, form: FileFormat) -> list[str]:
         ):
             names = next(csv.reader(text, delimiter=form.delimiter), [])
     except (UnicodeDecodeError, LookupError, OSError, csv.Error) as error:
-        raise DataError(f"{path.name}: the header cannot be read: {error}. {ADVICE}") from error
+        advice = f" {ADVICE}" if isinstance(error, UnicodeDecodeError) else ""
+        raise DataError(f"{path.name}: the header cannot be read: {str(error).rstrip('.')}.{advice}") from error
     if not names:
         raise DataError(f"{path.name} is empty; the first line must name the columns.")
     doubled = sorted({n for n in names if names.count(n) > 1})
     if doubled:
         raise ContractError(f"{path.name} has two columns called {doubled[0]!r}; rename one.")
+    _check_delimiter(path, names)
     return names
+
+
+def _check_delimiter(path: Path, names: list[str]) -> None:
+    between = next((sign for sign in DELIMITERS if len(names) == 1 and sign in names[0]), "")
+    if between:
+        raise ContractError(
+            f"{path.name} has one column, {names[0][:SHOWN]!r}. If its fields are divided by {between!r}, say so in "
+            f"the mapping: [file] delimiter = {json.dumps(between)}."
+        )
 
 
 def _read_csv(path: Path, form: FileFormat) -> Iterator[Rows]:

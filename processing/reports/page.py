@@ -11,10 +11,10 @@ TEMPLATES: Final = Path(__file__).parent / "templates"
 NOTHING: Final = "–"
 
 
-def render(template: str, **content: Any) -> str:
-    """The page `template` with `content`; a name that the template needs and nobody gave is an error."""
+def render(template: str, *, beside: Path = TEMPLATES, **content: Any) -> str:
+    """The page `template`, ours or one of the folder `beside`; a name that it needs and nobody gave is an error."""
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
+        loader=FileSystemLoader([beside, TEMPLATES]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

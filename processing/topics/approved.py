@@ -9,7 +9,6 @@ from typing import Any
 
 from processing.features.topical import Topical
 from processing.fetching import fetch
-from processing.topics.ensemble import Ensemble
 from rightpack.registry import Registry
 from rightpack.settings import Settings
 from rightpack.topic_model import why_off
@@ -19,6 +18,8 @@ def approved(settings: Settings, client: Callable[[str], Any]) -> Topical | None
     """Fetch the topic model that was chosen when the run started; None where models are to see no topics."""
     if why_off(settings) or not settings.topics.model:
         return None
+    from processing.topics.ensemble import Ensemble  # its large libraries are for models that see topics
+
     package = Registry(client("sagemaker")).describe(settings.topics.model)
     with tempfile.TemporaryDirectory() as scratch:
         ensemble = Ensemble.load(fetch(package, client("s3"), Path(scratch)))

@@ -15,6 +15,7 @@ import pyarrow as pa
 from scipy import sparse
 from scipy.sparse.linalg import eigsh
 
+from processing.features.factors import signed
 from processing.topics.vocabulary import Floats, Vocabulary, rounded
 
 DENSE: Final = 400  # up to so many words the whole decomposition is quick, and exact
@@ -83,11 +84,3 @@ def _leading(square: Any, dimensions: int) -> Floats:
         values, vectors = eigsh(square, k=dimensions, which="LA", v0=start)
     largest = np.argsort(-values, kind="stable")[:dimensions]
     return signed(vectors[:, largest] * np.sqrt(np.maximum(values[largest], 0.0)))
-
-
-def signed(columns: Floats) -> Floats:
-    """Each column turned so that its heaviest entry is positive."""
-    if not columns.size:
-        return columns
-    heaviest = columns[np.abs(columns).argmax(axis=0), np.arange(columns.shape[1])]
-    return np.asarray(columns * np.where(heaviest < 0, -1.0, 1.0))

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from processing.topics.embedding import signed
+from processing.features.factors import signed
 from processing.topics.vocabulary import Floats, rounded
 
 

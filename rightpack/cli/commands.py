@@ -25,23 +25,23 @@ from rightpack.transport import Target
 def up(
     stage: StageName = "dev",
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 4566,
-    state: Annotated[Path | None, typer.Option(help="Folder for job folders, logs and mail.")] = None,
+    state: Annotated[Path | None, typer.Option(help="Folder where everything is kept for the next `up`.")] = None,
     json: Json = "",
     iam: permissions.IamMode = permissions.Iam.RECORD,
     faults: Annotated[Path | None, typer.Option(help="TOML file of faults that shall strike.")] = None,
     iam_report: Annotated[bool, typer.Option(help="Say at the end what was denied and what was never used.")] = False,
 ) -> None:
     """Run the embedded AWS with the committed templates deployed, until Ctrl-C."""
-    if state is not None and (state / "redshift").exists():
-        output.console.print(
-            f"[red]{state} was used before:[/red] its warehouse is kept; buckets, tables, models, the ledger and "
-            "queues of that time are not. Take another folder to begin anew."
-        )
-    with embedded_cloud(stage, root=state, port=port, iam=iam) as cloud:
+    used = state is not None and (state / "redshift").exists()
+    with embedded_cloud(stage, root=state, port=port, iam=iam, keep=state is not None) as cloud:
         upload.migrate(Stage.connect(stage))
         if faults:
             arm(faults)
         output.leave_stdout_to(["-"])  # so that a shell can source it
+        if cloud.restored:
+            output.console.print(f"It goes on with what was there at {cloud.restored}; what ran then has failed.")
+        elif used:
+            output.console.print(f"[red]{state} holds a warehouse and no state:[/red] the rest begins anew.")
         output.console.print(f"Ready: state, logs and mail in {cloud.root}\n")
         if json:
             output.write_json({"environment": cloud.environment(), "state": cloud.root}, json)

@@ -72,13 +72,10 @@ def demo(
     started = time.monotonic()
     output.leave_stdout_to(json)
     chosen = Chosen.of("dev", config, set_)
-    drift = Drift(bad_labels=BadLabels(n_weeks - 1, BAD_TYPE, 1.0)) if n_weeks > 1 else Drift()
-    shop = weeks.catalogue(chosen.settings, seed=seed, products=products, drift=drift)
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    shop = weeks.catalogue(chosen.settings, seed=seed, products=products, drift=drift(n_weeks))
     with embedded_cloud("dev", root=state, iam=iam) as cloud:
         stage = chosen.connect()
-        with Progress(*columns, console=output.console) as progress:
-            _play(Show(stage, shop, progress), n_weeks)
+        play(stage, shop, n_weeks)
         _await_alarms(stage, expected=n_weeks > 1)
         found = collect(stage, cloud)
         found["reports"] = [str(path) for path in save_reports(stage, found, reports)]
@@ -89,17 +86,30 @@ def demo(
     raise typer.Exit(verdict(found, n_weeks))
 
 
-def _play(show_: Show, n_weeks: int) -> None:
-    upload.migrate(show_.stage)
-    for week in range(n_weeks):
-        bar = show_.progress.add_task(f"Week {week + 1}: catalogue and feedback", total=1)
-        with tempfile.TemporaryDirectory() as scratch:
-            weeks.load_week(show_.stage, weeks.write_week(show_.shop, week, Path(scratch), show_.stage.settings))
-        show_.progress.update(bar, completed=1)
-        date = weeks.last_day(show_.shop, week).isoformat()
-        show_.run(f"Week {week + 1}: training", {"pipeline": "training", "mode": "weekly", "business_date": date})
-        mode = "monthly" if week == 0 else "daily"
-        show_.run(f"Week {week + 1}: {mode} inference", {"pipeline": "inference", "mode": mode, "business_date": date})
+def drift(n_weeks: int) -> Drift:
+    """What happens to the shop: in the last of several weeks, labels of one type are wrong."""
+    return Drift(bad_labels=BadLabels(n_weeks - 1, BAD_TYPE, 1.0)) if n_weeks > 1 else Drift()
+
+
+def play(stage: Stage, shop: Catalogue, n_weeks: int) -> list[Run]:
+    """Play the weeks of a shop on a stage with nothing in it; return the runs."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=output.console) as progress:
+        upload.migrate(stage)
+        show_ = Show(stage, shop, progress)
+        return [run for week in range(n_weeks) for run in _play_week(show_, week)]
+
+
+def _play_week(show_: Show, week: int) -> list[Run]:
+    bar = show_.progress.add_task(f"Week {week + 1}: catalogue and feedback", total=1)
+    with tempfile.TemporaryDirectory() as scratch:
+        weeks.load_week(show_.stage, weeks.write_week(show_.shop, week, Path(scratch), show_.stage.settings))
+    show_.progress.update(bar, completed=1)
+    date = weeks.last_day(show_.shop, week).isoformat()
+    training = {"pipeline": "training", "mode": "weekly", "business_date": date}
+    inference = {"pipeline": "inference", "mode": "monthly" if week == 0 else "daily", "business_date": date}
+    trained = show_.run(f"Week {week + 1}: training", training)
+    return [*trained, *show_.run(f"Week {week + 1}: {inference['mode']} inference", inference)]
 
 
 def _await_alarms(stage: Stage, *, expected: bool) -> None:

@@ -21,7 +21,9 @@ from rightpack.cli import (
     faults,
     hands,
     mapping,
+    output,
     promote,
+    rehearse,
     replay,
     running,
     score,
@@ -63,6 +65,7 @@ for command in (
     commands.generate,
     commands.drop,
     experiments.train,
+    rehearse.rehearse,
     compare.compare,
     step.step,
     score.score,
@@ -89,6 +92,7 @@ for command in (
 @typer_app.callback()
 def options(version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False) -> None:
     """Options of every command."""
+    output.leave_stdout_to(None)  # a command before it in this process may have asked for otherwise
     if version:
         from importlib.metadata import version as installed
 

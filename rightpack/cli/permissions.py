@@ -38,7 +38,7 @@ def recorded(endpoint: str, stage: str) -> dict[str, Any]:
     reserved: list[dict[str, Any]] = []
     for entry in found["unused"]:
         role = str(entry["role"]).removeprefix(prefix)
-        reason = why_unused(role, entry["action"])
+        reason = why_unused(role, entry["statement"], entry["action"])
         (reserved if reason else unused).append({**entry, **({"reason": reason} if reason else {})})
     return {**{key: found[key] for key in ("mode", "judged", "denials")}, "unused": unused, "reserved": reserved}
 

@@ -26,6 +26,7 @@ class Stage:
     settings: Settings
     session: boto3.Session
     overrides: Mapping[str, Any] = field(default_factory=dict)
+    _clients: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def connect(cls, name: str, overrides: Mapping[str, Any] | None = None) -> Stage:
@@ -38,8 +39,10 @@ class Stage:
         return cls(Layout(name, account, region), settings, session, overrides or {})
 
     def client(self, service: str) -> Any:
-        """A boto3 client in the stage's region."""
-        return self.session.client(service)  # type: ignore[call-overload]
+        """The boto3 client of a service in the stage's region; making one takes longer than most calls."""
+        if service not in self._clients:
+            self._clients[service] = self.session.client(service)  # type: ignore[call-overload]
+        return self._clients[service]
 
     @property
     def data_api(self) -> DataApi:

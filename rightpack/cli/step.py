@@ -47,7 +47,7 @@ def step(
     root = (out / record.facts["id"] / name).resolve()
     shutil.rmtree(root, ignore_errors=True)
     with _place(record, chosen) as connected:
-        _bring(job, root, connected)
+        bring(job, root, connected)
         if chosen.layers:
             _resettle(root, job, chosen)
         code = _execute(job, root)
@@ -80,7 +80,7 @@ def _job(record: RunRecord, name: str) -> JobRecord:
 def _obstacle(job: JobRecord) -> str:
     """Why a job cannot be repeated here; nothing where it can."""
     if job.kind == "Processing":
-        return "" if _module(job) else "its command is none of this project's modules"
+        return "" if module_of(job) else "its command is none of this project's modules"
     if job.kind == "Training":
         own = job.request["AlgorithmSpecification"].get("ContainerEntrypoint")
         return "it starts a command of its own image" if own else ""
@@ -92,7 +92,7 @@ def _obstacle(job: JobRecord) -> str:
     return "it cuts, filters or joins records, and only whole files are scored here" if cut else ""
 
 
-def _module(job: JobRecord) -> list[str]:
+def module_of(job: JobRecord) -> list[str]:
     """Module and arguments of a Python step; nothing for other jobs."""
     if job.kind == "Training":
         return ["processing.train"]
@@ -126,7 +126,7 @@ def _is_whole(record: RunRecord) -> bool:
     return note.exists() and jsonlib.loads(note.read_text())["on"] == "local"
 
 
-def _bring(job: JobRecord, root: Path, stage: Stage) -> None:
+def bring(job: JobRecord, root: Path, stage: Stage) -> None:
     """Lay the job's inputs where it looks for them; DataError if one is gone."""
     base = root / ("input/data" if job.kind == "Training" else "processing/input")
     for name, uri in job.inputs.items():
@@ -157,7 +157,7 @@ def _resettle(root: Path, job: JobRecord, chosen: Chosen) -> None:
 
 def _execute(job: JobRecord, root: Path) -> int:
     environment = {**os.environ, **job.request.get("Environment", {}), ROOT_VARIABLE: str(root)}
-    command = [sys.executable, "-m", *_module(job)]
+    command = [sys.executable, "-m", *module_of(job)]
     return subprocess.run(command, env=environment, stdout=sys.stderr, check=False).returncode
 
 

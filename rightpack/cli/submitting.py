@@ -52,8 +52,8 @@ class Submission:
         if not batch.open:
             raise SettingsError(f"{batch.run_id} has ended: {batch.reason} Change the file, or give it another name.")
         known = {run.run_id for run in self.stage.ledger.of_batch(batch.run_id)}
-        members = [self._member(batch, variant, drops[variant.package_type]) for variant in file.variants]
         with ThreadPoolExecutor(WRITERS) as pool:
+            members = list(pool.map(lambda one: self._member(batch, one, drops[one.package_type]), file.variants))
             list(pool.map(self.stage.ledger.claim, (run for run in members if run.run_id not in known)))
         return batch, self.batches.totals(batch)
 
@@ -93,6 +93,7 @@ def submit(
 
     The same file submitted again queues what is missing and nothing twice.
     """
+    output.leave_stdout_to([json])
     connected = Stage.connect(stage)
     if cancel:
         _cancel(connected, cancel, json)

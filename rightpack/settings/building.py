@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -43,11 +44,10 @@ def nearest(key: str, names: Sequence[str]) -> str:
 def _table(cls: type[T], raw: object, path: str) -> T:
     if not isinstance(raw, Mapping):
         raise _Refused(path, f"{path or 'settings'} must be a table, not {raw!r}.")
-    hints = typing.get_type_hints(cls)
-    names = [f.name for f in dataclasses.fields(cls)]  # type: ignore[arg-type]
+    hints = _hints(cls)  # type: ignore[arg-type]  # classes are hashable
     for key in raw:
-        if key not in names:
-            raise _Refused(_dotted(path, key), f"Unknown key {_dotted(path, key)!r}.{nearest(str(key), names)}")
+        if key not in hints:
+            raise _Refused(_dotted(path, key), f"Unknown key {_dotted(path, key)!r}.{nearest(str(key), list(hints))}")
     values = {key: _convert(hints[key], value, _dotted(path, key)) for key, value in raw.items()}
     try:
         return cls(**values)
@@ -55,6 +55,13 @@ def _table(cls: type[T], raw: object, path: str) -> T:
         raise _Refused(path, f"{path or 'settings'}: {error}") from error
     except SettingsError as error:
         raise _Refused(path, str(error)) from error
+
+
+@functools.cache
+def _hints(cls: type) -> Mapping[str, Any]:
+    """Fields of a dataclass and their types; looking them up takes longer than all the rest."""
+    found = typing.get_type_hints(cls)
+    return {field.name: found[field.name] for field in dataclasses.fields(cls)}
 
 
 def _dotted(path: str, key: str) -> str:

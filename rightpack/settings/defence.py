@@ -32,7 +32,8 @@ class Defence:
     Rows that break the contract go to quarantine: `quarantine_rows` of a drop whatever it holds, and the
     `quarantine_share` of a large one. Beyond that, the whole drop is refused. So is one with more than `most_rows` rows
     or `most_gigabytes` once decoded, and one of at least `median_rows` rows in which a median of `medians` is out of
-    its range: that is another unit. `density`, in grams per cubic centimetre, needs no column of its own.
+    its range: that is another unit. `density`, in grams per cubic centimetre, needs no column of its own. With
+    `units_as_before` a run whose products are all larger than the baseline's by the factor of a unit fails as well.
     `ranges` are those of single values, by column. Labels and evidence may be observed up to `future_days` after the
     business date. Keys have at most `key_bytes`, as in the warehouse, other texts `text_bytes`.
     """
@@ -42,6 +43,7 @@ class Defence:
     most_rows: int = 50_000_000
     most_gigabytes: float = 16.0
     median_rows: int = 50
+    units_as_before: bool = True
     future_days: int = 1
     key_bytes: int = 64
     text_bytes: int = 65_535

@@ -93,21 +93,22 @@ def _lay(laid: Layered, into: dict[str, Any], layer: Layer, over: Mapping[str, A
         here = (*at, key)
         if isinstance(value, Mapping) and value:
             if not isinstance(into.get(key), dict):
-                _forget(laid, here)
+                _forget(laid, here, if_in=into)
                 into[key] = {}
             laid.origins.pop(here, None)
             _lay(laid, into[key], layer, value, here)
         elif value == REMOVE:
+            _forget(laid, here, if_in=into)
             into.pop(key, None)
-            _forget(laid, here)
         elif not (isinstance(value, Mapping) and isinstance(into.get(key), dict)):
+            _forget(laid, here, if_in=into)
             into[key] = {} if isinstance(value, Mapping) else value
-            _forget(laid, here)
             laid.origins[here] = layer.source
 
 
-def _forget(laid: Layered, key: Key) -> None:
-    for known in [k for k in laid.origins if k[: len(key)] == key]:
+def _forget(laid: Layered, key: Key, *, if_in: Mapping[str, Any]) -> None:
+    """Forget where `key`, and what is below it, came from; of what is not in its table nothing is known."""
+    for known in [k for k in laid.origins if k[: len(key)] == key] if key[-1] in if_in else []:
         del laid.origins[known]
 
 

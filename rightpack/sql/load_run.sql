@@ -3,13 +3,14 @@ LOCK ${schema}.load_audit;
 SELECT CAST(CASE WHEN COUNT(*) = 0 THEN '1' ELSE 'already_loaded' END AS INTEGER) AS guard
 FROM ${schema}.load_audit WHERE run_id = ${run_id};
 
+-- Staged rows lie on the slice and in the order of the rows that they replace: no join below sends any row to another one.
 CREATE TEMP TABLE stage_predictions (
     product_id VARCHAR(64) NOT NULL,
     package_type VARCHAR(41) NOT NULL,
     suitability DOUBLE PRECISION NOT NULL,
     raw_score DOUBLE PRECISION NOT NULL,
     model_version VARCHAR(256) NOT NULL
-);
+) DISTSTYLE KEY DISTKEY (product_id) SORTKEY (product_id);
 
 COPY stage_predictions FROM ${predictions_manifest} IAM_ROLE ${role} FORMAT AS PARQUET MANIFEST;
 
@@ -35,7 +36,7 @@ CREATE TEMP TABLE stage_recommendations (
     est_grams DOUBLE PRECISION NOT NULL,
     rule VARCHAR(32) NOT NULL,
     reason VARCHAR(512) NOT NULL
-);
+) DISTSTYLE KEY DISTKEY (product_id) SORTKEY (product_id);
 
 COPY stage_recommendations FROM ${recommendations_manifest} IAM_ROLE ${role} FORMAT AS PARQUET MANIFEST;
 

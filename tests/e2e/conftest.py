@@ -22,7 +22,7 @@ TIMEOUT = 300.0
 
 @pytest.fixture(scope="session")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
-    with embedded_cloud("dev", root=tmp_path_factory.mktemp("cloud")) as running:
+    with embedded_cloud("dev", root=tmp_path_factory.mktemp("cloud"), iam="enforce") as running:
         yield running
 
 

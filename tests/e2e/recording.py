@@ -5,6 +5,7 @@ It runs as a process, because its cloud has its own clock and its own environmen
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 import time
@@ -12,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from rightpack import ages
 from rightpack.cli import clock, control, facts, permissions, upload, weeks
 from rightpack.cli.embedded import Embedded, embedded_cloud
 from rightpack.cli.stage import Stage
@@ -22,27 +24,23 @@ DATE = "2026-09-13"
 LENIENT = {"gate": {"criteria": [{"metric": "roc_auc", "floor": 0.5}]}}
 RUN_SECONDS = 240.0
 LOOK_SECONDS = 60.0
-MISSED = "9d"
 
 
 def record(cloud: Embedded) -> dict[str, Any]:
-    """Play the cycle: a training, an inference, a bad trigger, a poison message, and a week that is missed."""
+    """Play the cycle: a training, an inference that refuses a row, a bad trigger, a poison message, a quiet day."""
     stage = Stage.connect("dev", LENIENT)
     upload.migrate(stage)
     shop = weeks.catalogue(stage.settings, seed=7, products=PRODUCTS)
     weeks.load_week(stage, weeks.write_week(shop, 0, cloud.root / "week", stage.settings))
-    runs = [
-        *_run(stage, pipeline="training", mode="weekly", package_types=["carton"]),
-        *_run(stage, pipeline="inference", mode="monthly"),
-    ]
+    runs = _run(stage, pipeline="training", mode="weekly", package_types=["carton"])
+    _spoil_a_row(stage)
+    runs += _run(stage, pipeline="inference", mode="monthly")
     _bad_trigger(stage)
     dead = _poison(stage)
-    fired = _missed_week(stage)
+    _a_day(stage)
     return {
         "runs": runs,
         "dead": dead,
-        "fired": fired,
-        "alarms": facts.alarms(stage),
         "mail": [path.read_text() for path in sorted((cloud.root / "mail").glob("*.txt"))],
         "report": permissions.fetch(cloud.endpoint),
         "policies": _policies(stage),
@@ -52,6 +50,17 @@ def record(cloud: Embedded) -> dict[str, Any]:
 def _run(stage: Stage, **event: Any) -> list[list[str]]:
     drops = request_drops(stage, {"business_date": DATE, **event})
     return [[run.run_id, str(run.state), run.reason] for run in await_runs(stage, drops, timeout=RUN_SECONDS)]
+
+
+def _spoil_a_row(stage: Stage) -> None:
+    """Give a product a price that nothing can have."""
+    one = f"(SELECT MIN(product_id) FROM {stage.schema}.products WHERE is_active = 1)"
+    _change_products(stage, f"price = -1 WHERE product_id = {one}")
+
+
+def _change_products(stage: Stage, change: str) -> None:
+    statement = f"UPDATE {stage.schema}.products SET {change}"
+    stage.data_api.run([statement], token=hashlib.sha256(statement.encode()).hexdigest())
 
 
 def _bad_trigger(stage: Stage) -> None:
@@ -76,12 +85,16 @@ def _poison(stage: Stage) -> int:
     return count
 
 
-def _missed_week(stage: Stage) -> list[str]:
-    """Move the clock with the weekly schedule switched off; the daily and the reconciling one go on."""
-    stage.client("events").disable_rule(Name=stage.layout.named("unload-training-weekly"))
-    found = control.ask(f"_local/clock/advance/{clock.seconds(MISSED)}")
-    _until(lambda: any("training" in alarm["name"] for alarm in facts.alarms(stage)))
-    return [item["schedule"] for item in found["fired"]]
+def _a_day(stage: Stage) -> None:
+    """Move the clock by a day: the reconciler comes by, and a daily unload finds that nothing is new."""
+    _change_products(stage, "is_active = 0 WHERE price < 0")  # else it would be without a recommendation every day
+    events = stage.client("events")
+    for name in ("training-weekly", "inference-monthly", "topics-monthly"):
+        events.disable_rule(Name=stage.layout.named(f"unload-{name}"))
+    fired = control.ask(f"_local/clock/advance/{clock.seconds('1d')}")["fired"]
+    [daily] = [item["time"] for item in fired if item["schedule"] == stage.layout.named("unload-inference-daily")]
+    owed = f"{ages.PIPELINE}-inference-daily"
+    _until(lambda: (noted := stage.ledger.find(owed)) is not None and noted.created_at[:19] >= daily[:19])
 
 
 def _policies(stage: Stage) -> dict[str, dict[str, Any]]:

@@ -171,7 +171,7 @@ feeds_training = true
 """
 OWN_IMAGE = """
 [steps.container]
-image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/mine:1"
+image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/rightpack-jobs:mine"
 entrypoint = ["python", "-m", "processing.train"]
 
 [steps.metrics]
@@ -345,7 +345,7 @@ def test_an_image_of_ones_own_is_run_and_its_figures_and_rules_are_shown(trained
     stage, run = trained_with(OWN_IMAGE)
     algorithm = training_of(stage, run)["AlgorithmSpecification"]
 
-    assert algorithm["TrainingImage"].endswith("/mine:1")
+    assert algorithm["TrainingImage"].endswith("/rightpack-jobs:mine")
     assert algorithm["ContainerEntrypoint"] == ["python", "-m", "processing.train"]
     found = facts.one_run(stage, run.run_id)
     (training,) = found["trainings"]

@@ -193,9 +193,10 @@ def test_a_drop_of_products_becomes_one_topic_model_that_waits_for_approval(
 
 
 def test_a_persons_edit_between_layers_is_what_the_next_layer_learns_from(
-    shop: Shop, waiting: Run, command: Command, tmp_path: Path
+    shop: Shop, waiting: Run, command: Command, tmp_path: Path, mail: Path
 ) -> None:
     first = shop.held(waiting.execution_arn)
+    until(lambda: any(f"mapping accept {first.token}" in file.read_text() for file in mail.glob("*.txt")))
     draft = shop.desk.load(first.mapping)
     kept, other, *rest = draft.to_split()
     command("mapping", "edit", first.token, *(f"--topic={one}" for one in rest), "--action", "keep")

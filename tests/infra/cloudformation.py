@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+LAMBDAS = Path(__file__).resolve().parents[2] / "lambdas"
+#: What `lambdas/` holds: one folder per function.
+FUNCTIONS = sorted(path.parent.name.replace("_", "-") for path in LAMBDAS.glob("*/handler.py"))
 ACCOUNT, REGION = "111122223333", "eu-central-1"
 PSEUDO = {"AWS::AccountId": ACCOUNT, "AWS::Region": REGION, "AWS::Partition": "aws"}
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -74,9 +75,10 @@ def test_workflows_hold_no_key_and_no_secret(name: str) -> None:
     assert "id-token: write" in text
 
 
-def _delivery() -> Template:
+def _delivery(readers: Sequence[str] = ("",)) -> Template:
     template = Template.read(TEMPLATES / "rightpack-delivery.template.json")
-    for name, value in {"Repository": "shop/rightpack", "Environment": "prod", "ReaderAccount": ""}.items():
+    given = {"Repository": "shop/rightpack", "Environment": "prod", "ReaderAccounts": list(readers)}
+    for name, value in given.items():
         template.raw["Parameters"][name]["Default"] = value
     return template
 
@@ -108,6 +110,27 @@ def test_the_deploy_role_deploys_as_the_roles_of_the_cdk_alone() -> None:
     assert changing == {"ecr:PutImage"}
 
 
+@pytest.mark.parametrize("readers", [["444455556666"], ["444455556666", "777788889999"]])
+def test_every_other_stages_account_pulls_the_image_and_does_nothing_else(readers: list[str]) -> None:
+    [repository] = _delivery(readers).of_type("AWS::ECR::Repository").values()
+    [statement] = repository["RepositoryPolicyText"]["Statement"]
+
+    assert (statement["Effect"], statement["Principal"]) == ("Allow", {"AWS": readers})
+    assert sorted(statement["Action"]) == [
+        "ecr:BatchCheckLayerAvailability",
+        "ecr:BatchGetImage",
+        "ecr:DescribeImages",
+        "ecr:GetDownloadUrlForLayer",
+    ]
+
+
+def test_without_other_accounts_the_image_stays_in_its_own() -> None:
+    [repository] = _delivery().of_type("AWS::ECR::Repository").values()
+    [statement] = repository["RepositoryPolicyText"]["Statement"]
+
+    assert statement["Principal"] == {"AWS": [ACCOUNT]}
+
+
 def test_the_image_is_made_from_locked_packages_and_names_no_init_process() -> None:
     text = (ROOT / "Dockerfile").read_text()
     locked = (ROOT / "requirements" / "jobs.txt").read_text()
@@ -119,6 +142,25 @@ def test_the_image_is_made_from_locked_packages_and_names_no_init_process() -> N
         assert re.search(rf"^{package}==\S+", locked, re.MULTILINE)
     for package in ("moto", "sagemaker", "aws-cdk-lib", "duckdb"):
         assert not re.search(rf"^{package}==", locked, re.MULTILINE)
+
+
+def test_what_builds_the_wheel_of_the_image_is_locked_too() -> None:
+    text = (ROOT / "Dockerfile").read_text()
+    required = re.search(r'^requires = \["(.+)"\]', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+
+    assert required
+    assert f"{required[1]} " in (ROOT / "requirements" / "build.txt").read_text()
+    assert "--no-build-isolation" in text
+    assert "scoring/_kernel.so" in text  # a build without a compiler would leave it out without a word
+
+
+def test_sagemaker_gets_a_manifest_that_it_takes_and_actions_run_on_a_node_that_is_there() -> None:
+    text = "".join((ROOT / ".github" / "workflows" / f"{name}.yml").read_text() for name in ("deliver", "deploy-stage"))
+
+    assert "oci-mediatypes=false" in text
+    assert "--provenance=false" in text
+    node_20 = r"uses: (actions/(checkout|setup-python|setup-node|upload-artifact)|aws-actions/\S+)@v[1-4]$"
+    assert not re.search(node_20, text, re.MULTILINE)
 
 
 def test_the_images_packages_are_the_tested_ones() -> None:

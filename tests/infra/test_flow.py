@@ -9,18 +9,8 @@ import pytest
 from rightpack.drops import statement_prefix
 from rightpack.layout import Layout, PipelineKind
 from rightpack.trigger import MODES
-from tests.infra.cloudformation import ACCOUNT, REGION, Template, arn
+from tests.infra.cloudformation import ACCOUNT, FUNCTIONS, REGION, Template, arn
 
-FUNCTIONS = [
-    "start-pipeline",
-    "track-runs",
-    "reconcile",
-    "unload",
-    "drop",
-    "export-model",
-    "create-candidate",
-    "revise-mapping",
-]
 RULES = "AWS::Events::Rule"
 
 
@@ -41,14 +31,14 @@ def _arn_of(platform: Template, function: str) -> str:
     return f"<{logical_id}.Arn>"
 
 
-def test_there_are_these_functions(platform: Template) -> None:
+def test_every_handler_is_a_function_and_every_function_has_one(platform: Template) -> None:
     names = platform.by("AWS::Lambda::Function", "FunctionName")
 
     assert sorted(names) == sorted(f"rightpack-dev-{name}" for name in FUNCTIONS)
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_handler_of_a_function_exists(platform: Template, name: str) -> None:
+def test_a_function_calls_its_own_handler(platform: Template, name: str) -> None:
     module, _, attribute = _function(platform, name)["Handler"].rpartition(".")
 
     assert module == f"lambdas.{name.replace('-', '_')}.handler"

@@ -9,7 +9,7 @@ import pytest
 
 from infra.permissions.reasons import WILDCARD_REASONS, is_wide
 from rightpack.layout import catalogue_key, drift_request_key
-from tests.infra.cloudformation import ACCOUNT, Template, arn, listed, s3
+from tests.infra.cloudformation import ACCOUNT, FUNCTIONS, Template, arn, listed, s3
 
 JOB_KINDS = ("Processing", "Training", "Transform")
 METRICS_AND_NOTICES = {"cloudwatch:PutMetricData", "sns:Publish"}
@@ -67,6 +67,7 @@ ROLES = {
         "s3:PutObject",
         "sagemaker:SendPipelineExecutionStepSuccess",
         "sagemaker:SendPipelineExecutionStepFailure",
+        "sns:Publish",
     },
     "track-runs": {
         *OWN_LOG,
@@ -78,6 +79,7 @@ ROLES = {
         *METRICS_AND_NOTICES,
         *MOVE_RUNS,
         "sagemaker:ListPipelineExecutions",
+        "dynamodb:PutItem",
     },
     "unload": {
         *OWN_LOG,
@@ -87,7 +89,7 @@ ROLES = {
         "s3:PutObject",
         "redshift-data:DescribeStatement",
     },
-    "drop": {*OWN_LOG, "s3:GetObject", "s3:PutObject"},
+    "drop": {*OWN_LOG, "s3:GetObject", "s3:PutObject", "dynamodb:PutItem"},
     "export-model": {
         *OWN_LOG,
         "s3:GetObject",
@@ -150,19 +152,7 @@ TRUSTED = {
     "pipeline": ["sagemaker"],
     "job": ["sagemaker"],
     "warehouse": ["redshift-serverless", "redshift"],
-    **{
-        name: ["lambda"]
-        for name in (
-            "start-pipeline",
-            "track-runs",
-            "reconcile",
-            "unload",
-            "drop",
-            "export-model",
-            "create-candidate",
-            "revise-mapping",
-        )
-    },
+    **{name: ["lambda"] for name in FUNCTIONS},
 }
 
 
@@ -241,7 +231,7 @@ def test_everything_else_is_of_this_stage(platform: Template) -> None:
         for resource in listed(statement["Resource"]):
             head = resource.partition("*")[0]
             of_stage = "rightpack-dev-" in head or "parameter/rightpack/dev/" in head
-            assert of_stage or is_wide(resource) or resource == arn("ecr", "repository/rightpack-jobs"), role
+            assert of_stage or is_wide(resource), role
 
 
 def test_whoever_may_write_metrics_everywhere_may_do_so_in_named_namespaces_only(platform: Template) -> None:
@@ -339,6 +329,8 @@ PREDICTIONS = s3("artefacts", "runs/inference/e1/recommend/predictions/part.parq
         ("job", "s3:PutObject", MODEL, True),
         ("job", "s3:PutObject", s3("artefacts", drift_request_key("carton")), True),
         ("job", "s3:PutObject", s3("artefacts", catalogue_key("2026-11-01")), True),
+        ("job", "ecr:BatchGetImage", "arn:aws:ecr:eu-central-1:444455556666:repository/rightpack-jobs", True),
+        ("job", "ecr:BatchGetImage", arn("ecr", "repository/somebody-elses"), False),
         ("job", "lambda:InvokeFunction", arn("lambda", "function:rightpack-dev-unload"), True),
         ("job", "lambda:InvokeFunction", arn("lambda", "function:rightpack-dev-start-pipeline"), False),
         ("pipeline", "s3:GetObject", s3("artefacts", "runs/training/e1/evaluate/evaluation/evaluation.json"), True),
@@ -388,6 +380,7 @@ PREDICTIONS = s3("artefacts", "runs/inference/e1/recommend/predictions/part.parq
         ("track-runs", "s3:GetObject", s3("artefacts", "runs/inference/e1/prepare/profile/profile.json"), True),
         ("reconcile", "s3:GetObject", s3("artefacts", "runs/inference/e1/recommend/report/summary.json"), True),
         ("track-runs", "s3:GetObject", PREDICTIONS, False),
+        ("drop", "dynamodb:PutItem", arn("dynamodb", "table/rightpack-dev-ledger"), True),
         ("track-runs", "dynamodb:Query", arn("dynamodb", "table/rightpack-dev-ledger/index/by-pipeline"), True),
         ("pipeline", "sagemaker:CreateTrainingJob", arn("sagemaker", "training-job/pipelines-e1-Train-x"), True),
         ("pipeline", "sagemaker:CreateTrainingJob", arn("sagemaker", "training-job/somebody-elses"), False),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,6 +14,11 @@ from rightpack.layout import Stack, stack_name
 from tests.infra.cloudformation import ACCOUNT, REGION, Template, arn, listed
 
 READER = "444455556666"
+WRITES = {
+    "Processing": "ProcessingOutputConfig",
+    "Training": "OutputDataConfig",
+    "Transform": "TransformOutput",
+}
 
 
 def _storage(stage: str, reader: str = "") -> Template:
@@ -91,6 +98,32 @@ def test_key_works_through_s3_alone_and_changes_every_year(stage: str) -> None:
         "StringEquals": {"kms:CallerAccount": ACCOUNT, "kms:ViaService": f"s3.{REGION}.amazonaws.com"}
     }
     assert key["EnableKeyRotation"] is True
+
+
+@pytest.mark.parametrize("stage", ["dev", "staging", "prod"])
+def test_every_job_names_the_shared_key_for_what_it_writes(stage: str) -> None:
+    """By itself SageMaker would take a key of S3 that no other account may use, so a promotion could not read."""
+    [alias] = _storage(stage).by("AWS::KMS::Alias", "AliasName")
+    published = Template.read(TEMPLATES / f"{stack_name(stage, Stack.PIPELINES)}.template.json")
+    image = {"Image": "111122223333.dkr.ecr.eu-central-1.amazonaws.com/rightpack-jobs:1"}
+    for name, value in image.items():
+        published.raw["Parameters"][name]["Default"] = value
+    used = {
+        (pipeline["PipelineName"], step["Name"], step["Arguments"][WRITES[step["Type"]]].get("KmsKeyId"))
+        for pipeline in published.of_type("AWS::SageMaker::Pipeline").values()
+        for step in _steps(json.loads(pipeline["PipelineDefinition"]["PipelineDefinitionBody"])["Steps"])
+        if step["Type"] in WRITES
+    }
+
+    assert len(used) >= 10
+    assert {one for one in used if one[2] != alias} == set()
+
+
+def _steps(steps: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for step in steps:
+        yield step
+        for branch in ("IfSteps", "ElseSteps"):
+            yield from _steps(step.get("Arguments", {}).get(branch, []))
 
 
 @pytest.mark.parametrize("stage", ["dev", "staging", "prod"])

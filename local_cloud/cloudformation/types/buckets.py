@@ -55,14 +55,10 @@ def _encrypt(context: Context, name: str, properties: Properties) -> None:
 
 
 def _notify(context: Context, name: str, properties: Properties) -> None:
-    if "NotificationConfiguration" not in properties:
-        return
     bridge = properties.section("NotificationConfiguration").get("EventBridgeConfiguration")
-    if bridge is not None and str(bridge.get("EventBridgeEnabled", True)).lower() == "true":
-        configuration: Json = {"EventBridgeConfiguration": {}}
-        context.call(
-            "s3", "put_bucket_notification_configuration", Bucket=name, NotificationConfiguration=configuration
-        )
+    told = bridge is not None and str(bridge.get("EventBridgeEnabled", True)).lower() == "true"
+    configuration: Json = {"EventBridgeConfiguration": {}} if told else {}
+    context.call("s3", "put_bucket_notification_configuration", Bucket=name, NotificationConfiguration=configuration)
 
 
 def _lifecycle_rule(rule: Json) -> Json:
@@ -126,10 +122,6 @@ TYPES = [
         _update,
         _delete,
         fixed=frozenset({"BucketName"}),
-        ignored={
-            "LoggingConfiguration": "access logs are not written; the gateway's call log takes their place",
-            "AccessControl": "canned ACLs mean nothing where one account is alone",
-        },
     ),
     ResourceType("AWS::S3::BucketPolicy", _put_policy, _update_policy, _delete_policy, fixed=frozenset({"Bucket"})),
 ]

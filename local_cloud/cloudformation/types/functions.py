@@ -9,20 +9,12 @@ from typing import Any
 from local_cloud import backends
 from local_cloud.cloudformation.properties import Properties
 from local_cloud.cloudformation.resource import Context, Made, ResourceType
-from local_cloud.wire import Json
+from local_cloud.wire import Json, NotSimulatedError
 
 _GONE = ("ResourceNotFoundException",)
-_CONFIGURATION = (
-    *("Role", "Handler", "Runtime", "Environment", "Timeout", "MemorySize", "Description", "EphemeralStorage"),
-)
-_MAPPING = (
-    "BatchSize",
-    "MaximumBatchingWindowInSeconds",
-    "FunctionResponseTypes",
-    "ScalingConfig",
-    "Enabled",
-    "FilterCriteria",
-)
+_CONFIGURATION = (*("Role", "Handler", "Runtime", "Environment", "Timeout", "MemorySize", "Description"),)
+_MAPPING = ("BatchSize", "MaximumBatchingWindowInSeconds", "FunctionResponseTypes", "Enabled")
+_ONLY_VERSION = "$LATEST"
 _CODE_DATE = (2020, 1, 1, 0, 0, 0)
 
 
@@ -99,6 +91,8 @@ def _unmap(context: Context, mapping_id: str, _properties: Json) -> None:
 
 def _configure_async(context: Context, properties: Properties) -> Made:
     given = properties.pick("FunctionName", "MaximumRetryAttempts", "MaximumEventAgeInSeconds", "DestinationConfig")
+    if properties.get("Qualifier", _ONLY_VERSION) != _ONLY_VERSION:
+        raise NotSimulatedError(f"versions and aliases of functions ({properties['Qualifier']})")
     context.call("lambda", "put_function_event_invoke_config", **given)
     return Made(context.name(None))
 
@@ -120,13 +114,7 @@ TYPES = [
         _update,
         _delete,
         fixed=frozenset({"FunctionName", "PackageType"}),
-        ignored={
-            "LoggingConfig": "lines are kept as the runtime writes them; the log group is honoured",
-            "TracingConfig": "there is no X-Ray",
-            "RuntimeManagementConfig": "the runtime is this machine's Python",
-            "SnapStart": "environments are kept warm anyway",
-            "ReservedConcurrentExecutions": "as many environments run as there are events to deal with",
-        },
+        lasting=frozenset({"Tags"}),
     ),
     ResourceType("AWS::Lambda::Permission", _permit, delete=_forbid),
     ResourceType(
@@ -135,7 +123,6 @@ TYPES = [
         _remap,
         _unmap,
         fixed=frozenset({"EventSourceArn"}),
-        ignored={"Tags": "moto keeps no tags of mappings"},
     ),
     ResourceType(
         "AWS::Lambda::EventInvokeConfig",
@@ -143,6 +130,5 @@ TYPES = [
         _reconfigure_async,
         _forget_async,
         fixed=frozenset({"FunctionName"}),
-        ignored={"Qualifier": "there is one version, $LATEST"},
     ),
 ]

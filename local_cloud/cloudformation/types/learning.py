@@ -79,6 +79,7 @@ TYPES = [
         _update_group,
         _delete_group,
         fixed=frozenset({"ModelPackageGroupName", "ModelPackageGroupDescription"}),
+        lasting=frozenset({"Tags"}),
     ),
     ResourceType(
         "AWS::SageMaker::Pipeline",
@@ -86,5 +87,6 @@ TYPES = [
         _update_pipeline,
         _delete_pipeline,
         fixed=frozenset({"PipelineName"}),
+        lasting=frozenset({"Tags"}),
     ),
 ]

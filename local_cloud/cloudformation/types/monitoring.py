@@ -9,9 +9,8 @@ from local_cloud.wire import Json, NotSimulatedError
 
 _ALARM = (
     *("AlarmDescription", "ActionsEnabled", "AlarmActions", "OKActions", "InsufficientDataActions", "MetricName"),
-    *("Namespace", "Statistic", "ExtendedStatistic", "Dimensions", "Period", "Unit", "EvaluationPeriods"),
+    *("Namespace", "Statistic", "ExtendedStatistic", "Dimensions", "Period", "EvaluationPeriods"),
     *("DatapointsToAlarm", "Threshold", "ComparisonOperator", "TreatMissingData", "Metrics"),
-    "EvaluateLowSampleCountPercentile",
 )
 _ACTIONS = ("AlarmActions", "OKActions", "InsufficientDataActions")
 _COMPOSITE = ("AlarmDescription", "ActionsEnabled", *_ACTIONS, "AlarmRule")
@@ -73,8 +72,7 @@ def _delete_dashboard(context: Context, name: str, _properties: Json) -> None:
 
 def _create_group(context: Context, properties: Properties) -> Made:
     name = str(properties.get("LogGroupName") or f"/{context.name(None, limit=500)}")
-    key = {"kmsKeyId": properties["KmsKeyId"]} if "KmsKeyId" in properties else {}
-    context.call("logs", "create_log_group", logGroupName=name, tags=properties.tags(), **key)
+    context.call("logs", "create_log_group", logGroupName=name, tags=properties.tags())
     return _retain(context, name, properties)
 
 
@@ -88,7 +86,7 @@ def _retain(context: Context, name: str, properties: Properties) -> Made:
 def _update_group(context: Context, name: str, properties: Properties, former: Json) -> Made:
     if "RetentionInDays" in former and "RetentionInDays" not in properties:
         context.call("logs", "delete_retention_policy", logGroupName=name)
-    properties.pick("KmsKeyId", "Tags")
+    properties.pick("Tags")
     return _retain(context, name, properties)
 
 
@@ -128,7 +126,7 @@ TYPES = [
         _update_group,
         _delete_group,
         fixed=frozenset({"LogGroupName"}),
-        ignored={"LogGroupClass": "every log group is of the standard class"},
+        lasting=frozenset({"Tags"}),
     ),
     ResourceType("AWS::CDK::Metadata", _note, _renote),
 ]

@@ -131,7 +131,14 @@ def _aws_policy(arn: str) -> tuple[str, Any]:
 
 
 TYPES = [
-    ResourceType("AWS::IAM::Role", _create_role, _update_role, _delete_role, fixed=frozenset({"RoleName", "Path"})),
+    ResourceType(
+        "AWS::IAM::Role",
+        _create_role,
+        _update_role,
+        _delete_role,
+        fixed=frozenset({"RoleName", "Path"}),
+        lasting=frozenset({"Tags", "PermissionsBoundary"}),
+    ),
     ResourceType("AWS::IAM::Policy", _put_policy, _update_policy, _delete_policy, fixed=frozenset({"PolicyName"})),
     ResourceType(
         "AWS::IAM::ManagedPolicy",

@@ -9,7 +9,7 @@ from local_cloud.targets import check_target
 from local_cloud.wire import AwsError, Json
 
 _GONE = ("ResourceNotFoundException",)
-_RULE = ("EventPattern", "ScheduleExpression", "State", "Description", "RoleArn", "EventBusName")
+_RULE = ("EventPattern", "ScheduleExpression", "State", "Description", "EventBusName")
 _SCHEDULE = (
     *("GroupName", "ScheduleExpression", "ScheduleExpressionTimezone", "FlexibleTimeWindow", "Target", "State"),
     *("Description", "StartDate", "EndDate"),
@@ -83,7 +83,6 @@ TYPES = [
         _update_rule,
         _delete_rule,
         fixed=frozenset({"Name", "EventBusName"}),
-        ignored={"Tags": "rules are found by name"},
     ),
     ResourceType(
         "AWS::Scheduler::Schedule",

@@ -73,13 +73,14 @@ def _create_key(context: Context, properties: Properties) -> Made:
     tags = [{"TagKey": key, "TagValue": value} for key, value in properties.tags().items()]
     key = context.call("kms", "create_key", Policy=properties.required("KeyPolicy"), Tags=tags, **given)["KeyMetadata"]
     _rotate(context, key["KeyId"], properties)
+    properties.pick("PendingWindowInDays")  # counts when the key is deleted
     return _key(key["KeyId"])
 
 
 def _update_key(context: Context, key_id: str, properties: Properties, _former: Json) -> Made:
     policy = properties.required("KeyPolicy")
     context.call("kms", "put_key_policy", KeyId=key_id, PolicyName="default", Policy=policy)
-    properties.pick("Description", "Tags")
+    properties.pick("Description", "Tags", "PendingWindowInDays")
     _rotate(context, key_id, properties)
     return _key(key_id)
 
@@ -116,7 +117,6 @@ TYPES = [
         _update_parameter,
         _delete_parameter,
         fixed=frozenset({"Name"}),
-        ignored={"Tags": "parameters are found by name"},
     ),
     ResourceType(
         "AWS::SecretsManager::Secret", _create_secret, _update_secret, _delete_secret, fixed=frozenset({"Name"})
@@ -127,7 +127,7 @@ TYPES = [
         _update_key,
         _delete_key,
         fixed=frozenset({"KeyUsage", "KeySpec"}),
-        ignored={"PendingWindowInDays": "read when the key is deleted"},
+        lasting=frozenset({"Description", "Tags"}),
     ),
     ResourceType("AWS::KMS::Alias", _create_alias, delete=_delete_alias),
 ]

@@ -13,7 +13,7 @@ _PLAIN = (
 )
 _FIXED = frozenset({"TableName", "KeySchema", "LocalSecondaryIndexes"})
 _GONE = ("ResourceNotFoundException",)
-_IGNORED = {"ContributorInsightsSpecification": "nobody looks at key heat maps of a laptop"}
+_LASTING = frozenset({"Tags", "SSESpecification", "StreamSpecification", "TableClass"})
 _OPTIONS = ("TimeToLiveSpecification", "PointInTimeRecoverySpecification")
 _CHANGEABLE = ("BillingMode", "DeletionProtectionEnabled", "ProvisionedThroughput")
 
@@ -117,6 +117,6 @@ def _check_read(table: Properties) -> None:
 
 
 TYPES = [
-    ResourceType("AWS::DynamoDB::Table", _create, _update, _delete, fixed=_FIXED, ignored=_IGNORED),
-    ResourceType("AWS::DynamoDB::GlobalTable", _create_global, _update_global, _delete, fixed=_FIXED),
+    ResourceType("AWS::DynamoDB::Table", _create, _update, _delete, fixed=_FIXED, lasting=_LASTING),
+    ResourceType("AWS::DynamoDB::GlobalTable", _create_global, _update_global, _delete, fixed=_FIXED, lasting=_LASTING),
 ]

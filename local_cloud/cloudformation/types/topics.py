@@ -15,18 +15,10 @@ _QUEUE = {
         "ReceiveMessageWaitTimeSeconds",
         "VisibilityTimeout",
     ),
-    *("RedrivePolicy", "RedriveAllowPolicy", "FifoQueue", "ContentBasedDeduplication", "DeduplicationScope"),
-    *("FifoThroughputLimit", "KmsMasterKeyId", "KmsDataKeyReusePeriodSeconds", "SqsManagedSseEnabled"),
+    *("RedrivePolicy", "FifoQueue", "ContentBasedDeduplication", "DeduplicationScope", "SqsManagedSseEnabled"),
 }
-_TOPIC = {
-    "DisplayName",
-    "KmsMasterKeyId",
-    "FifoTopic",
-    "ContentBasedDeduplication",
-    "TracingConfig",
-    "SignatureVersion",
-}
-_SUBSCRIPTION = ("FilterPolicy", "FilterPolicyScope", "DeliveryPolicy")
+_TOPIC = {"DisplayName", "FifoTopic", "ContentBasedDeduplication"}
+_SUBSCRIPTION = ("FilterPolicy", "FilterPolicyScope")
 _NO_QUEUE = ("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist")
 
 
@@ -133,15 +125,8 @@ TYPES = [
         _update_topic,
         _delete_topic,
         fixed=frozenset({"TopicName", "FifoTopic", "Subscription"}),
+        lasting=frozenset({"Tags"}),
     ),
     ResourceType("AWS::SNS::TopicPolicy", _put_topic_policy, _update_topic_policy),
-    ResourceType(
-        "AWS::SNS::Subscription",
-        _subscribe,
-        delete=_unsubscribe,
-        ignored={
-            "RedrivePolicy": "subscribers on this machine answer or are logged; there is no second try to bury",
-            "Region": "there is one region",
-        },
-    ),
+    ResourceType("AWS::SNS::Subscription", _subscribe, delete=_unsubscribe),
 ]

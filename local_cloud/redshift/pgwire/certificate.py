@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import ipaddress
 import ssl
+import time
 from pathlib import Path
 
 _DAYS = 30
@@ -16,10 +17,10 @@ def authority(root: Path) -> Path:
 
 
 def server_context(root: Path) -> ssl.SSLContext:
-    """A context for the server; makes key and certificate if they are not there."""
+    """A context for the server; makes key and certificate if they are not there, or have come of age."""
     trusted = authority(root)
     keyed = trusted.with_name("server.pem")
-    if not keyed.exists():
+    if not keyed.exists() or time.time() - keyed.stat().st_mtime > (_DAYS - 1) * 86_400:
         trusted.parent.mkdir(parents=True, exist_ok=True)
         certificate, key = _make()
         trusted.write_bytes(certificate)

@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 
 from local_cloud.host import Host
-from local_cloud.sagemaker.errors import absent
+from local_cloud.sagemaker.errors import RESTARTED, absent
 from local_cloud.sagemaker.events import Events
 from local_cloud.sagemaker.job import JobKind
 from local_cloud.sagemaker.jobs import Jobs
@@ -27,6 +27,8 @@ _MOST_RUNNING = 100  # tuning jobs at a time; further ones wait
 
 class Tunings:
     """CreateHyperParameterTuningJob and its kin; training jobs run as any other, through `jobs`."""
+
+    KEPT = ("_tunings",)
 
     def __init__(self, host: Host, options: Options, *, events: Events, tags: Tags, jobs: Jobs) -> None:
         self._arns = Arns(host.account, host.region)
@@ -102,6 +104,11 @@ class Tunings:
             keys = {"Name": "TrainingJobName", "CreationTime": "CreationTime", "Status": "TrainingJobStatus"}
             found = ordered(found, request, keys)
         return page(found, request, "TrainingJobSummaries")
+
+    def after_restart(self) -> None:
+        """End the tuning jobs that ran when the state was kept."""
+        for tuning in self._tunings.values():
+            tuning.finish("Failed", self._now(), reason=RESTARTED)
 
     def close(self) -> None:
         """Stop every tuning job; its training jobs are killed by whoever owns the jobs."""

@@ -11,7 +11,7 @@ from sagemaker.mlops.workflow.steps import TrainingStep
 from sagemaker.train import ModelTrainer
 from sagemaker.train.configs import Compute, InputData
 
-from pipelines.authoring import PARQUET, stage_environment
+from pipelines.authoring import KEY, PARQUET, stage_environment
 from pipelines.placeholders import Placeholder
 from pipelines.policies import HOUR, Machine, cache, job_retries
 from pipelines.training.architectures import SubGraph, Task
@@ -46,7 +46,7 @@ def trainer(task: Task, wish: Wish) -> ModelTrainer:
         base_job_name="rightpack-train",
         compute=_compute(machine, wish),
         stopping_condition=StoppingCondition(**limits),
-        output_data_config=OutputDataConfig(s3_output_path=wish.output or task.bench.models_uri()),
+        output_data_config=OutputDataConfig(s3_output_path=wish.output or task.bench.models_uri(), kms_key_id=KEY),
         environment={**stage_environment(), "PACKAGE_TYPE": task.parameters.package_type, **wish.environment},
         sagemaker_session=task.bench.session,
     )

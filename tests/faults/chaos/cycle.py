@@ -89,7 +89,7 @@ class _Settling:
 
     def _reconcile(self) -> None:
         """Let time pass: every schedule but those that make drops."""
-        if self._world.functions_run():  # one at a time: a clock that outruns its functions would never let them end
+        if self._world.cloud.functions_busy:  # one at a time: a clock that outruns them would never let them end
             self._next_reconciliation = time.monotonic() + BETWEEN_RECONCILIATIONS
         if time.monotonic() < self._next_reconciliation:
             return
@@ -131,7 +131,7 @@ class _Settling:
     def _quiet(self) -> bool:
         """Nothing runs, nothing is queued, nothing is to be told."""
         world = self._world
-        telling = world.ledger.queued(NOTICE) or world.functions_run()
+        telling = world.ledger.queued(NOTICE) or world.cloud.functions_busy
         return not (telling or waiting_messages(world) or open_executions(world))
 
 

@@ -73,10 +73,10 @@ class World:
         """What waits for minutes in the ledger has waited; nobody is still telling what nobody runs to tell."""
         for run in self.ledger.queued(RETRY):
             self._age(run.run_id, "next_try_at")
-        if not self.functions_run():
-            for run in self.ledger.queued(NOTICE):
-                if run.notice_at:
-                    self._age(run.run_id, "notice_at")
+        telling = [run for run in self.ledger.queued(NOTICE) if run.notice_at]
+        if not self.cloud.functions_busy:  # asked after what is being told: whoever tells it has died
+            for run in telling:
+                self._age(run.run_id, "notice_at")
 
     def _age(self, run_id: str, member: str) -> None:
         self.client("dynamodb").update_item(
@@ -91,12 +91,7 @@ class World:
     def busy(self) -> bool:
         """Whether something runs that will change the ledger yet; looked up inside, as it is asked all the time."""
         running = list(self.sagemaker._executions._executions.values())
-        return self.functions_run() or any(execution.status not in FINAL for execution in running)
-
-    @staticmethod
-    def functions_run() -> bool:
-        """Whether a function deals with an event now."""
-        return any(thread.name.startswith("async-") for thread in threading.enumerate())
+        return self.cloud.functions_busy or any(execution.status not in FINAL for execution in running)
 
     def rows(self, query: str) -> list[dict[str, Any]]:
         """Rows of the warehouse."""

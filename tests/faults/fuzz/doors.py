@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 from hypothesis.strategies import SearchStrategy
 
 from processing.artefact import Card, read_index, unpack
@@ -20,11 +21,13 @@ from processing.columns import PRODUCT, conform, inference_columns
 from processing.defence.admission import admit
 from processing.defence.checks import Contract
 from processing.drops import checked_files
+from processing.intake import ColumnMapping, FileFormat, deliver, read_labels, read_products
 from processing.invocations import Application
 from processing.scoring.bundle import Bundle
 from rightpack.errors import Fault, RightpackError
 from rightpack.settings import Settings
 from rightpack.trigger import DropData, TriggerObject, parse
+from rightpack.warehouse import LABEL_COLUMNS, product_columns
 from tests.faults.fuzz import making
 from tests.faults.fuzz.bounds import bounded
 from tests.faults.inputs.bad import BUCKET, DATE
@@ -126,6 +129,21 @@ class _RefusedError(RightpackError):
     fault = Fault.DATA
 
 
+def intake(given: tuple[str, str, bytes]) -> None:
+    """A file of somebody's own: `rightpack load products` and `rightpack load labels`, up to the parts for COPY."""
+    name, encoding, body = given
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        path.write_bytes(body)
+        mapping, parts = ColumnMapping(file=FileFormat(encoding=encoding)), Path(folder) / "out"
+        if name.startswith("labels"):
+            found = deliver(read_labels(path, mapping, SETTINGS), LABEL_COLUMNS, parts)
+        else:
+            sifted = read_products(path, mapping, SETTINGS, first_seen=dt.date(2026, 11, 20))
+            found = deliver(sifted, product_columns(SETTINGS.features), parts)
+        assert sum(pq.read_metadata(path).num_rows for path in found.paths) == found.accepted > 0
+
+
 def archive(body: bytes) -> None:
     """A model's archive, unpacked, its index and cards read."""
     with tempfile.TemporaryDirectory() as name:
@@ -141,5 +159,6 @@ DOORS: Final = (
     Door("manifest", making.manifests, manifested),
     Door("parquet", making.parquets, parquet),
     Door("invocations", making.bodies, invocation),
+    Door("intake", making.own_files, intake),
     Door("archive", making.archives, archive),
 )

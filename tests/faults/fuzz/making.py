@@ -129,6 +129,39 @@ LINES: Final = [
     b'p-2,,20,4,1e3,12.5,1,0,"toys, small",,"a ""quoted"" lamp"',
 ]
 
+LABELS: Final = [
+    b"product_id,package_type,suitable,observed_at,weight",
+    b"p-1,carton,1,2026-11-20,1",
+    b"p-2,padded-mailer,no,2026-11-20T08:00:00+01:00,0.5",
+]
+OWN_FILES: Final = {"products.csv": LINES, "labels.csv": LABELS}
+
+
+@st.composite
+def _own_file(draw: st.DrawFn) -> tuple[str, str, bytes]:
+    """Somebody's own CSV file: its name, what its encoding is said to be, and its bytes, perhaps zipped.
+
+    It is wounded, or made of shuffled and strange lines, or of strange fields.
+    """
+    encoding = draw(st.sampled_from(["latin-1", "utf-8"]))  # any byte is a letter in the former
+    name = draw(st.sampled_from(sorted(OWN_FILES)))
+    lines = OWN_FILES[name]
+    fields = st.lists(st.sampled_from(FIELDS), min_size=3, max_size=12).map(b",".join)
+    body = draw(
+        wounded(b"\n".join(lines) + b"\n")
+        | st.lists(st.sampled_from(lines) | st.binary(max_size=20), max_size=4).map(b"\n".join)
+        | st.lists(st.sampled_from(lines) | fields, max_size=5).map(lambda more: b"\n".join([lines[0], *more]))
+    )
+    if draw(st.integers(0, 3)):
+        return name, encoding, body
+    return f"{name}.gz", encoding, draw(st.just(_zipped(body)) | wounded(_zipped(body)))
+
+
+FIELDS: Final = [
+    b"", b" ", b"p-1", b"1", b"-1", b"1e999", b"nan", b"1_0", b"0x1", b"\xff", b"\0", b'"', b'"a\nb"', b"\r",
+    b"carton", b"none", b"yes", b"2026-11-20", b"0000-00-00", b"9999-12-31T23:59:59-23:00", "²".encode(), b"9" * 400,
+]  # fmt: skip
+
 
 @st.composite
 def _odd_table(draw: st.DrawFn) -> bytes:
@@ -174,4 +207,5 @@ bodies = st.one_of(
     st.tuples(st.just(CSV), st.lists(st.sampled_from(LINES) | st.binary(max_size=20), max_size=4).map(b"\n".join)),
     st.tuples(st.just(PARQUET), wounded(SOUND, 900) | _odd_table()),
 )
+own_files = _own_file()
 archives = st.one_of(wounded(ARCHIVE), _odd_archive(), wounded(gzip.decompress(ARCHIVE)).map(_zipped))

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from tests.faults.fuzz.doors import Door
 
-SHARES = {"trigger": 0.3, "manifest": 0.2, "parquet": 0.2, "invocations": 0.2, "archive": 0.1}
+SHARES = {"trigger": 0.3, "manifest": 0.2, "parquet": 0.2, "invocations": 0.1, "intake": 0.1, "archive": 0.1}
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ class Entry(StrEnum):
     DAMAGE = "damage drop"
     LOAD = "warehouse load"
     MODEL = "model archive"
+    OWN = "own file"
 
 
 DROPS: Final = {Entry.PRODUCTS: "inference", Entry.LABELS: "training", Entry.DAMAGE: "training"}
@@ -34,7 +35,7 @@ DROPS: Final = {Entry.PRODUCTS: "inference", Entry.LABELS: "training", Entry.DAM
 class Bad:
     """One bad input: a name that is also its folder's, where it enters, what is wrong, and how its files are made.
 
-    Of a drop that is taken without some of its rows, `quarantined` is their number; the others are refused whole.
+    Of a drop or file that is taken without some rows, `quarantined` is their number; the others are refused whole.
     """
 
     name: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import subprocess
 import sys
@@ -12,7 +13,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from processing import bundle
+from processing.intake import ColumnMapping
 from processing.job import ROOT_VARIABLE, run_step
+from rightpack.cli import own_data
+from rightpack.cli.own_data import Loaded
 from rightpack.cli.stage import Stage
 from rightpack.ledger import Run
 from rightpack.manifest import Artefact, StepManifest
@@ -20,6 +24,7 @@ from rightpack.trigger import TriggerObject
 from tests.faults.inputs.archives import ARCHIVE, TYPE
 from tests.faults.inputs.bad import BUCKET, DATE, FILES, Bad, Entry
 from tests.faults.inputs.loads import ARTEFACTS, COUNT, NAMES, prefix
+from tests.faults.inputs.own_files import MAPPING
 from tests.faults.inputs.triggers import NAME
 from tests.unit.processing.world import ENVIRONMENT, GROUP, Desk, settings, told
 
@@ -129,6 +134,14 @@ def bundled(bad: Bad, root: Path) -> Ended:
     desk.cloud.sagemaker.approve(f"rightpack-dev-{TYPE}", f"s3://models/{key}")
     job = desk.job("bundle")
     return Ended(run_step(bundle.run, job), told(job), "", job.root)
+
+
+def own_file(bad: Bad, stage: Stage) -> Loaded:
+    """Load somebody's own file, as the command does."""
+    folder = FILES / bad.name
+    mapping = ColumnMapping.from_toml(folder / MAPPING) if (folder / MAPPING).exists() else ColumnMapping()
+    (path,) = (p for p in folder.iterdir() if p.name != MAPPING)
+    return own_data.load(stage, path.name.partition(".")[0], path, mapping, first_seen=dt.date.fromisoformat(DATE))
 
 
 def _inputs(root: Path, **folders: Path) -> None:

@@ -14,11 +14,12 @@ from tests.faults.inputs.archives import bad_archives
 from tests.faults.inputs.bad import FILES, HERE, Bad, Entry
 from tests.faults.inputs.drops import bad_drops
 from tests.faults.inputs.loads import bad_loads
+from tests.faults.inputs.own_files import bad_own_files
 from tests.faults.inputs.triggers import bad_triggers
 
 RECORD: Final = HERE / "record.json"
 PAGE: Final = HERE.parents[2] / "docs" / "bad-inputs.md"
-TABLE: Final[tuple[Bad, ...]] = (*bad_triggers(), *bad_drops(), *bad_loads(), *bad_archives())
+TABLE: Final[tuple[Bad, ...]] = (*bad_triggers(), *bad_drops(), *bad_loads(), *bad_archives(), *bad_own_files())
 HEAD: Final = """# Bad inputs
 
 What happens to an input that cannot be used, and what is said of it: written by `python -m tests.faults.inputs.table`
@@ -32,6 +33,7 @@ ENTRIES: Final = {
     Entry.DAMAGE: "Drops of evidence on damage: Prepare of the training pipeline",
     Entry.LOAD: "Results of a run: Load, one transaction; tables and audit stay as they were",
     Entry.MODEL: "Archives of approved models: Bundle, before anything is scored",
+    Entry.OWN: "Files of your own: `rightpack load products`, `rightpack load labels`",
 }
 
 

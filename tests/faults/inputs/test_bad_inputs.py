@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 import json
 import os
 import re
@@ -15,16 +16,31 @@ import pytest
 
 from processing.defence.admission import QUARANTINE_NAME
 from rightpack.cli.stage import Stage
+from rightpack.errors import Fault, RightpackError
+from rightpack.layout import split_uri
 from rightpack.ledger import RunState
 from rightpack.trigger import TriggerObject
 from tests.faults.inputs import table
 from tests.faults.inputs.bad import Bad, Entry
-from tests.faults.inputs.entering import OUTPUTS, Ended, awaited, bundled, kept, load, prepare, put_trigger, until
+from tests.faults.inputs.entering import (
+    OUTPUTS,
+    Ended,
+    awaited,
+    bundled,
+    kept,
+    load,
+    own_file,
+    prepare,
+    put_trigger,
+    until,
+)
+from tests.faults.inputs.own_files import ROWS
 from tests.faults.inputs.table import RECORD, TABLE, recorded
 
 TRIGGERS = [bad for bad in TABLE if bad.entry is Entry.TRIGGER]
 DROPS = [bad for bad in TABLE if bad.entry in OUTPUTS]
 LOADS = [bad for bad in TABLE if bad.entry is Entry.LOAD]
+OWN = [bad for bad in TABLE if bad.entry is Entry.OWN]
 MODELS = [bad for bad in TABLE if bad.entry is Entry.MODEL]
 
 
@@ -151,6 +167,34 @@ def test_a_bad_archive_is_never_served(bad: Bad, tmp_path: Path) -> None:
     assert ended.code == 1
     assert ended.outputs("bundle") == []
     compared(bad, ended.says, "stays where it is; nothing is scored")
+
+
+@pytest.mark.parametrize("bad", [b for b in OWN if not b.quarantined], ids=named)
+def test_a_bad_file_of_ones_own_changes_no_table(bad: Bad, stage: Stage) -> None:
+    before = _own_rows(stage)
+    with pytest.raises(RightpackError) as refused:
+        own_file(bad, stage)
+    assert refused.value.fault in (Fault.DATA, Fault.SETTINGS)
+    assert _own_rows(stage) == before
+    compared(bad, str(refused.value), "stays where it is; nothing is loaded")
+
+
+@pytest.mark.parametrize("bad", [b for b in OWN if b.quarantined], ids=named)
+def test_bad_rows_of_ones_own_file_go_to_quarantine_and_the_others_in(bad: Bad, stage: Stage) -> None:
+    loaded = own_file(bad, stage)
+    _, key = split_uri(loaded.quarantine_uri)
+    rows = pq.read_table(io.BytesIO(b"".join(kept(stage, key).values()))).to_pylist()
+    assert (loaded.rows, loaded.quarantined, len(rows)) == (ROWS, bad.quarantined, bad.quarantined)
+    assert len(_own_rows(stage)) >= ROWS
+    first = rows[0]
+    words = f"row {first['row']}: {first['column'] or 'the row'} {first['reason']}, it is {first['value']!r}"
+    compared(bad, words, re.sub(r"/\d{8}T\d{6}/", "/<time>/", key))
+
+
+def _own_rows(stage: Stage) -> list[dict[str, object]]:
+    """What is in the tables of products and labels."""
+    tables = ("packaging.products", "packaging.packaging_labels")
+    return [row for table in tables for row in stage.data_api.rows(f"SELECT product_id FROM {table} ORDER BY 1")]
 
 
 def test_the_table_holds_at_least_sixty_inputs_of_different_names() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from rightpack.cli.records import JobRecord, RunRecord
-from rightpack.cli.step import _job, _module
+from rightpack.cli.step import _job, module_of
 from rightpack.errors import SettingsError
 
 SOURCE = {"S3DataSource": {"S3Uri": "s3://b/rows/"}}
@@ -36,7 +36,7 @@ def test_a_transform_step_is_repeated_with_its_model_and_its_types() -> None:
     job = _job(record(transform("Score")), "Score")
     assert job.inputs == {"data": "s3://b/rows/", "model": "s3://b/model.tar.gz"}
     wanted = ["processing.score_files", "--content-type", "application/x-parquet", "--accept", "text/csv"]
-    assert _module(job) == wanted
+    assert module_of(job) == wanted
 
 
 @pytest.mark.parametrize(

@@ -112,3 +112,11 @@ def test_suitability_must_come_from_one_place(csv, settings):
     path = csv("product_id,package_type,damaged,ok,observed_at")
     with pytest.raises(SettingsError, match="keep \\[labels\\]"):
         read(path, settings, columns={"suitable": "ok"}, **DAMAGED)
+
+
+def test_a_time_zone_that_leads_beyond_the_calendar_costs_the_row_and_not_the_file(csv, settings):
+    days = ("2026-09-01", "9999-12-31T23:59:59-23:00", "0001-01-01T00:00:00+23:00")
+    path = csv("product_id,package_type,suitable,observed_at", *(f"a{i},none,1,{day}" for i, day in enumerate(days)))
+    found = read(path, settings)
+    assert [row["product_id"] for row in found.rows] == ["a0"]
+    assert {row["reason"].partition(" like")[0] for row in found.refused} == {"is not a date"}

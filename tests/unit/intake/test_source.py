@@ -77,6 +77,13 @@ def test_two_columns_of_one_name_are_refused(csv):
         source.column_names(csv("a,b,a"), PLAIN)
 
 
+@pytest.mark.parametrize(("sign", "said"), [(";", '";"'), ("\t", r'"\\t"'), ("|", r'"\|"')])
+def test_fields_that_are_divided_otherwise_than_said_are_told_with_the_remedy(csv, sign, said):
+    with pytest.raises(ContractError, match=rf"delimiter = {said}"):
+        source.column_names(csv(HEADER.replace(",", sign)), PLAIN)
+    assert source.column_names(csv(HEADER.replace(",", sign)), FileFormat(delimiter=sign)) == HEADER.split(",")
+
+
 @pytest.mark.parametrize(("name", "message"), [("mine.xlsx", "neither CSV nor Parquet"), ("empty.csv", "is empty")])
 def test_files_that_are_no_tables_are_refused(tmp_path, settings, name, message):
     (tmp_path / name).write_text("")

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from local_cloud import alarm_math
+from local_cloud.clock import Clock
 from local_cloud.cloud import LocalCloud
-from local_cloud.metrics import Point
+from local_cloud.metrics import Metrics, Point
 from local_cloud.wire import NotSimulatedError
 
 
@@ -239,3 +240,24 @@ def test_expressions(expression: str, value: float | None) -> None:
 def test_expression_beyond_arithmetic_is_refused(expression: str) -> None:
     with pytest.raises(NotSimulatedError):
         alarm_math.evaluate(expression, {"a": 1.0})
+
+
+def test_data_points_that_come_late_are_found_in_their_own_period() -> None:
+    now = 1_800_000_000.0
+    metrics = Metrics(Still(now))
+    for ago in (0, 50, 10, 400, 20):
+        metrics.record("n", [{"MetricName": "m", "Value": ago, "Timestamp": now - ago}])
+    asked = {"Namespace": "n", "MetricName": "m"}
+    assert [point.total for point in metrics.between(asked, now - 60, now - 5)] == [50, 20, 10]
+    assert [point.total for point in metrics.between(asked, now - 50, now)] == [20, 10, 0]
+
+
+class Still(Clock):
+    """A clock that stands still."""
+
+    def __init__(self, at: float) -> None:
+        super().__init__()
+        self._at = at
+
+    def now(self) -> float:
+        return self._at

@@ -84,7 +84,9 @@ Resources:
 def test_property_left_alone_for_a_reason_is_accepted(deploy: Deploy) -> None:
     template = """
 Resources:
-  Data: {Type: AWS::S3::Bucket, Properties: {BucketName: lenient-bucket, LoggingConfiguration: {LogFilePrefix: x}}}
+  Data:
+    Type: AWS::S3::Bucket
+    Properties: {BucketName: lenient-bucket, PublicAccessBlockConfiguration: {BlockPublicAcls: true}}
 """
     assert deploy("lenient", template).status == "CREATE_COMPLETE"
 

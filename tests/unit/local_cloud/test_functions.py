@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import uuid
+import zipfile
 from collections.abc import Callable
 from typing import Any
 
@@ -182,6 +184,22 @@ def test_failing_asynchronous_event_is_tried_three_times_then_sent_on(
     assert _log(cloud, name).count("attempt") == 3
 
 
+def test_a_burst_of_events_waits_for_few_processes_instead_of_starting_one_for_each(
+    cloud: LocalCloud, make: Make, eventually: Any
+) -> None:
+    name = make("import os\ndef handler(e, c): print('by', os.getpid())")
+
+    for _ in range(12):
+        cloud.client("lambda").invoke(FunctionName=name, InvocationType="Event", Payload=b"{}")
+
+    def lines() -> list[str]:
+        found = _log(cloud, name) if f"/aws/lambda/{name}" in _groups(cloud) else []
+        return [line for line in found if line.startswith("by")]
+
+    eventually(lambda: len(lines()) == 12)
+    assert 1 <= len(set(lines())) <= 4
+
+
 def test_asynchronous_event_that_succeeds_at_last_is_not_repeated(
     cloud: LocalCloud, make: Make, eventually: Any
 ) -> None:
@@ -271,3 +289,65 @@ def test_function_of_a_missing_role_cannot_run(cloud: LocalCloud, zipped: Callab
 def test_setting_that_nobody_carries_out_is_refused(make: Make, settings: dict[str, Any]) -> None:
     with pytest.raises(ClientError, match="NotSimulatedException"):
         make("x = 1", **settings)
+
+
+COLD = {"PYTHONHASHSEED": "0"}  # read by an interpreter when it starts, so that only a fresh one will do
+SURROUNDINGS = """
+import os, sys
+def handler(event, context):
+    import boto3
+    names = sorted(name for name in os.environ if name not in ("PYTHONHASHSEED", "_"))
+    return {"path": [part.replace(os.environ["LAMBDA_TASK_ROOT"], "") for part in sys.path], "names": names,
+            "folder": os.getcwd() == os.environ["LAMBDA_TASK_ROOT"], "main": sys.modules["__main__"].__name__,
+            "own": [name for name in sys.modules if name.startswith(("local_cloud", "moto", "rightpack"))],
+            "boto3": boto3.__file__, "argv": sys.argv[1:]}
+"""
+IS_WARM = """
+import sys
+WARM = "boto3" in sys.modules
+def handler(event, context): return WARM
+"""
+
+
+def test_a_fork_has_the_surroundings_of_a_fresh_interpreter(cloud: LocalCloud, make: Make) -> None:
+    warm, _ = _invoke(cloud, make(SURROUNDINGS))
+    cold, _ = _invoke(cloud, make(SURROUNDINGS, Environment={"Variables": COLD}))
+    assert warm == cold
+    assert warm["own"] == []
+
+
+@pytest.mark.parametrize(
+    ("variables", "warm"), [({}, True), ({"MINE": "1"}, True), (COLD, False), ({"TZ": "x"}, False)]
+)
+def test_libraries_are_there_unless_a_variable_needs_them_loaded_anew(
+    cloud: LocalCloud,
+    make: Make,
+    variables: dict[str, str],
+    warm: bool,
+) -> None:
+    assert _invoke(cloud, make(IS_WARM, Environment={"Variables": variables})) == (warm, None)
+
+
+def test_a_package_with_its_own_version_of_a_library_gets_that(
+    cloud: LocalCloud,
+    make: Make,
+    zipped: Callable[[str], bytes],
+) -> None:
+    name = make("def handler(event, context): pass")
+    archive = io.BytesIO(zipped("import boto3\ndef handler(event, context): return boto3.VERSION"))
+    with zipfile.ZipFile(archive, "a") as package:
+        package.writestr("boto3/__init__.py", "VERSION = 'mine'")
+    cloud.client("lambda").update_function_code(FunctionName=name, ZipFile=archive.getvalue())
+    assert _invoke(cloud, name) == ("mine", None)
+
+
+def test_functions_share_nothing_that_they_change(cloud: LocalCloud, make: Make) -> None:
+    source = """
+import boto3, os
+def handler(event, context):
+    before = getattr(boto3, "mark", None)
+    boto3.mark = os.environ["MARK"] = event
+    return [before, os.environ["MARK"]]
+"""
+    answers: list[Any] = [_invoke(cloud, make(source), json.dumps(n))[0] for n in range(2)]
+    assert answers == [[None, "0"], [None, "1"]]

@@ -13,11 +13,13 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from local_cloud.inbound import Inbound, parse
-from local_cloud.index_query import index_query
+from local_cloud.index_query import plain_read
 from local_cloud.wire import Call
 
 TABLE = "ledger"
 CALL = Call("dynamodb", "Query", "123456789012", "us-east-1", "arn:aws:iam::123456789012:root")
+GET = Call("dynamodb", "GetItem", CALL.account, CALL.region, CALL.principal)
+KEYS = ("id", "queue", "created_at")
 NAMES, QUEUED = {"#k": "queue"}, {":v": {"S": "new"}}
 PLAIN: dict[str, Any] = {
     "TableName": TABLE,
@@ -34,15 +36,14 @@ def moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         monkeypatch.setenv(name, "testing")
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     with mock_aws():
-        client = boto3.client("dynamodb", region_name="us-east-1")
-        keys = ("id", "queue", "created_at")
+        client: Any = boto3.client("dynamodb", region_name="us-east-1")
         schema = [{"AttributeName": "queue", "KeyType": "HASH"}, {"AttributeName": "created_at", "KeyType": "RANGE"}]
         whole, names = {"ProjectionType": "ALL"}, {"ProjectionType": "KEYS_ONLY"}
         client.create_table(
             TableName=TABLE,
             BillingMode="PAY_PER_REQUEST",
             KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in KEYS],
             GlobalSecondaryIndexes=[
                 {"IndexName": "by-queue", "KeySchema": schema, "Projection": whole},
                 {"IndexName": "by-queue-alone", "KeySchema": schema[:1], "Projection": whole},
@@ -73,7 +74,7 @@ def asked(question: dict[str, Any]) -> Inbound:
 
 
 def ours(**more: Any) -> dict[str, Any] | None:
-    answer = index_query(CALL, asked({**PLAIN, **more}))
+    answer = plain_read(CALL, asked({**PLAIN, **more}))
     return None if answer is None else dict(json.loads(b"".join(answer.body)))
 
 
@@ -92,11 +93,14 @@ def dated(least: str) -> dict[str, Any]:
         {"IndexName": "by-queue", **dated("25")},
         {"ExpressionAttributeValues": {":v": {"S": "nobody"}}},
         {"KeyConditionExpression": "queue = :v", "ExpressionAttributeNames": {}},
+        {"FilterExpression": "attribute_not_exists(n)"},
+        {"FilterExpression": "attribute_not_exists(#b)", "ExpressionAttributeNames": {**NAMES, "#b": "batch"}},
+        {"ProjectionExpression": "id, #k, nothing", "ScanIndexForward": False},
     ],
 )
 def test_an_answer_is_that_of_moto(moto: Any, more: dict[str, Any]) -> None:
     question = {key: value for key, value in {**PLAIN, **more}.items() if value != {}}
-    expected, found = moto.query(**question), index_query(CALL, asked(question))
+    expected, found = moto.query(**question), plain_read(CALL, asked(question))
     assert found is not None
     said = json.loads(b"".join(found.body))
     assert said == {key: expected[key] for key in ("Items", "Count", "ScannedCount")}
@@ -139,7 +143,8 @@ def test_a_page_ends_before_a_megabyte(moto: Any) -> None:
         {"IndexName": "nowhere"},
         {"IndexName": "names"},
         {"FilterExpression": "n > :n"},
-        {"ProjectionExpression": "id"},
+        {"FilterExpression": "attribute_not_exists(n) AND attribute_exists(id)"},
+        {"ProjectionExpression": "id, l[0]"},
         {"Select": "COUNT"},
         {"KeyConditionExpression": "#k = :v AND begins_with(created_at, :s)"},
         {"KeyConditionExpression": "#k = :other"},
@@ -154,8 +159,41 @@ def test_what_is_no_plain_query_of_an_index_is_left_to_moto(moto: Any, more: dic
     assert ours(**more) is None
 
 
+def test_a_limit_counts_what_was_looked_at_and_not_what_the_filter_left(moto: Any) -> None:
+    moto.put_item(TableName=TABLE, Item={key: {"S": "new" if key == "queue" else "0"} for key in KEYS})
+    found = ours(Limit=3, FilterExpression="attribute_not_exists(n)")
+    assert found is not None
+    assert ([item["id"]["S"] for item in found["Items"]], found["ScannedCount"]) == (["0"], 3)
+    assert found["LastEvaluatedKey"]["id"] == {"S": "r28"}
+
+
+@pytest.mark.parametrize("name", ["r05", "unqueued", "nobody"])
+def test_an_item_is_that_of_moto(moto: Any, name: str) -> None:
+    question = {"TableName": TABLE, "Key": {"id": {"S": name}}, "ConsistentRead": True}
+    answer = plain_read(GET, asked(question))
+    assert answer is not None
+    assert json.loads(b"".join(answer.body)).get("Item") == moto.get_item(**question).get("Item")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"TableName": "nowhere"},
+        {"Key": {"id": {"N": "1"}}},
+        {"Key": {"id": {"S": ""}}},
+        {"Key": {"id": {"S": "r05"}, "queue": {"S": "new"}}},
+        {"Key": {"queue": {"S": "new"}}},
+        {"ProjectionExpression": "id"},
+    ],
+)
+def test_what_is_no_plain_read_of_an_item_is_left_to_moto(moto: Any, more: dict[str, Any]) -> None:
+    question = {"TableName": TABLE, "Key": {"id": {"S": "r05"}}}
+    assert plain_read(GET, asked(question)) is not None
+    assert plain_read(GET, asked({**question, **more})) is None
+
+
 def test_other_operations_are_left_to_moto(moto: Any) -> None:
     call = Call("dynamodb", "Scan", CALL.account, CALL.region, CALL.principal)
-    assert index_query(call, asked({"TableName": TABLE})) is None
+    assert plain_read(call, asked({"TableName": TABLE})) is None
     with pytest.raises(ClientError, match="unused"):
         moto.query(**{**PLAIN, "ExpressionAttributeNames": {**NAMES, "#unused": "n"}})

@@ -153,3 +153,22 @@ def test_malformed_pair_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> 
         main(["up", "--asset", "no-equals-sign"])
 
     assert "not of the form NAME=VALUE" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("in_process")
+def test_a_state_that_cannot_be_taken_over_ends_the_command_with_what_to_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "state").mkdir(mode=0o700)
+    (tmp_path / "state" / "snapshot").write_bytes(b"{}\n half of something")
+
+    assert main(["up", "--root", str(tmp_path), "--keep"]) == 78
+
+    assert f"Remove {tmp_path}/state to go on with the warehouse" in capsys.readouterr().err
+
+
+def test_a_state_needs_a_folder(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["up", "--keep"])
+
+    assert "--keep needs --root" in capsys.readouterr().err

@@ -63,7 +63,6 @@ Resources:
       BillingMode: PAY_PER_REQUEST
       AttributeDefinitions: [{AttributeName: run_id, AttributeType: S}]
       KeySchema: [{AttributeName: run_id, KeyType: HASH}]
-      TimeToLiveSpecification: {AttributeName: expires_at, Enabled: true}
       PointInTimeRecoverySpecification: {PointInTimeRecoveryEnabled: true}
   Role:
     Type: AWS::IAM::Role
@@ -233,7 +232,6 @@ def test_what_the_template_says_is_what_the_services_have(cloud: LocalCloud) -> 
 
     assert cloud.client("s3").get_bucket_versioning(Bucket=BUCKET)["Status"] == "Enabled"
     assert "aws:SecureTransport" in cloud.client("s3").get_bucket_policy(Bucket=BUCKET)["Policy"]
-    assert table.describe_time_to_live(TableName="flow-runs")["TimeToLiveDescription"]["AttributeName"] == "expires_at"
     assert recovery["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"] == "ENABLED"
     assert attributes["Attributes"]["VisibilityTimeout"] == "1"
     assert "events.amazonaws.com" in attributes["Attributes"]["Policy"]

@@ -20,10 +20,12 @@ from processing.defence.admission import Admitted, admit, admitted
 from processing.defence.casting import cast
 from processing.defence.checks import Contract, conflicts, findings, without_nan
 from processing.defence.parquet import Limits, read_guarded
-from processing.defence.units import check_units
+from processing.defence.units import check_units, mistaken_unit
+from processing.failures import message_of
 from processing.reports.quarantine import quarantine_lines
 from processing.tables import encode
 from rightpack.errors import ContractError, DataError, ManifestError
+from rightpack.refused_rows import where_kept
 from rightpack.settings import Defence, Range
 from rightpack.trigger import DropData
 from tests.unit.processing.world import DATA, MANIFEST, Desk, products, settings, write_drop
@@ -120,6 +122,7 @@ def test_what_was_refused_lies_below_quarantine_with_the_reason(desk: Desk) -> N
     reason = json.loads(desk.cloud.s3.objects["data", "quarantine/drops/x/reason.json"])
     assert pq.read_table(io.BytesIO(rows)).num_rows == 12
     assert reason == {"drop": DATA, "reason": str(refused.value)}
+    assert where_kept(message_of(refused.value).decode()) == "s3://data/quarantine/drops/x/reason.json"
 
 
 def test_a_reason_that_cannot_be_kept_is_still_told(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
@@ -132,6 +135,11 @@ def test_a_reason_that_cannot_be_kept_is_still_told(desk: Desk, caplog: pytest.L
     with pytest.raises(ManifestError, match="has no manifest"):
         admitted(job, DropData(DATA, MANIFEST), CONTRACT)
     assert "could not be kept" in caplog.text
+
+
+@pytest.mark.parametrize("words", ["", "The reason is kept in a drawer.", "The reason is kept in s3://"])
+def test_words_that_do_not_say_where_a_reason_is_kept_name_no_place(words: str) -> None:
+    assert where_kept(words) == ""
 
 
 def test_files_may_hold_a_column_in_different_types_or_not_at_all(tmp_path: Path) -> None:
@@ -315,3 +323,32 @@ def test_reports_say_how_many_rows_were_not_used_why_and_where_they_are() -> Non
     )
     assert second == "price is NaN in 7 rows of the drop; that was taken for missing."
     assert quarantine_lines(None) == quarantine_lines({**said, "rows": 0, "nan_as_missing": {}}) == []
+
+
+def quartiles(*values: float) -> dict[str, Any]:
+    """What a profile says of a column."""
+    return {"quantiles": dict(zip(("0.25", "0.5", "0.75"), values, strict=True))}
+
+
+@pytest.mark.parametrize(
+    ("factor", "words"),
+    [
+        (1 / 453.59, "in pounds"),
+        (1 / 28.0, "in ounces"),
+        (0.001, "in kilograms"),
+        (1000.0, "in milligrams"),
+        (0.4536, "kilograms converted like pounds"),
+        (1.0, ""),
+        (1.2, ""),
+    ],
+)
+def test_a_mass_that_moved_by_the_factor_of_a_unit_is_in_that_unit(factor: float, words: str) -> None:
+    before, now = quartiles(90.0, 250.0, 700.0), quartiles(90.0 * factor, 250.0 * factor, 700.0 * factor)
+    assert words in mistaken_unit({"weight_g": before}, {"weight_g": now})
+    assert bool(words) == bool(mistaken_unit({"weight_g": before}, {"weight_g": now}))
+
+
+@pytest.mark.parametrize("now", [{}, {"quantiles": None}, quartiles(0.25, 0.25, 3.0)])
+def test_a_column_that_is_unknown_or_moved_unevenly_is_in_no_other_unit(now: dict[str, Any]) -> None:
+    assert mistaken_unit({"weight_g": quartiles(90.0, 250.0, 700.0)}, {"weight_g": now}) == ""
+    assert mistaken_unit({"weight_g": now}, {"weight_g": quartiles(0.0, 0.25, 0.7)}) == ""

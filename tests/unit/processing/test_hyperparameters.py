@@ -86,7 +86,7 @@ def test_progress_is_said_every_so_many_rounds_and_never_gets_worse(
     tmp_path: Path, enter: Enter, capsys: pytest.CaptureFixture[str]
 ) -> None:
     parameters = {"rounds": 50, "early_stopping_rounds": 50, "report_rounds": 10, "learning_rate": 0.02}
-    job = training_job(tmp_path, rows(600), settings(training={"parameters": parameters}))
+    job = training_job(tmp_path, rows(1000), settings(training={"parameters": parameters}))
     enter(train.main, job)
     said = capsys.readouterr().out
     losses = [float(text) for text in REGEX.findall(said)]

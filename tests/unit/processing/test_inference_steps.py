@@ -156,11 +156,13 @@ def test_the_same_inputs_give_the_same_tables(shop: Shop) -> None:
     assert (again / "report" / "report.html").read_bytes() == (shop.out / "report" / "report.html").read_bytes()
 
 
-def test_blocks_of_products_change_nothing_but_the_number_of_files(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_of_products_change_but_the_number_of_files_for_the_slices(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("processing.recommend.BLOCK", 123)
     blocked = shop.recommend(shop.prepared, shop.bundled, shop.scores, "recommend-blocks")
     for name in ("predictions", "recommendations"):
-        assert len(list((blocked / name).glob("*.parquet"))) == 6
+        assert len(list((blocked / name).glob("*.parquet"))) == 8
         assert written(blocked, name).equals(written(shop.out, name))
     own = json.loads((blocked / "report" / "summary.json").read_text())
     assert {k: own[k] for k in ("counts", "mix", "rules")} == {k: summary(shop)[k] for k in ("counts", "mix", "rules")}

@@ -8,14 +8,17 @@ from typing import Any
 import boto3
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from processing import monitor
 from processing.artefact import Entry, write_index
+from processing.columns import SIDES
 from processing.job import Record, manifest_of
 from processing.monitor import Arguments
+from rightpack.errors import ContractError
 from rightpack.layout import Layout, catalogue_key
 from tests.unit.processing.world import Desk, FakeCloudWatch, FakeSageMaker, labelled, products, settings
 
@@ -220,3 +223,45 @@ def test_the_step_leaves_a_manifest_of_what_it_read_and_wrote(shop: Shop) -> Non
     assert manifest.step == "Monitor"
     assert [a.name for a in manifest.inputs] == ["profile", "bundle"]
     assert [a.name for a in manifest.outputs] == ["drift"]
+
+
+LIGHT = {"weight_g": 0.3}  # a shop of pillows: its density is plausible in inches too
+
+
+def times(count: int, seed: int, **factors: float) -> pa.Table:
+    """Products whose columns are multiplied."""
+    table = products(count, seed)
+    for name, factor in factors.items():
+        table = table.set_column(table.column_names.index(name), name, pc.multiply(table[name], factor))
+    return table
+
+
+@pytest.mark.parametrize(
+    ("factor", "words"),
+    [(1 / 2.54, "as if they were in inches"), (2.54, "as if they were converted from inches twice")],
+)
+def test_products_in_other_units_than_before_fail_the_run_and_are_no_baseline(
+    shop: Shop, factor: float, words: str
+) -> None:
+    before = LIGHT if factor < 1 else {}
+    now = before | dict.fromkeys(SIDES, factor)
+    shop.look(times(1500, 1, **before), "2026-11-01")
+    for date, mode in (("2026-12-01", "daily"), ("2026-12-02", "monthly")):
+        with pytest.raises(ContractError, match=words):
+            shop.look(times(1500, 9, **now), date, mode)
+    assert (shop.functions.calls, shop.drifted()) == ([], {})
+    known = shop.clients["s3"].list_objects_v2(Bucket=LAYOUT.artefact_bucket)["Contents"]
+    assert [item["Key"] for item in known] == [catalogue_key("2026-11-01")]
+
+
+def test_products_that_are_longer_in_one_way_are_drift_and_not_other_units(shop: Shop) -> None:
+    shop.look(products(1500), "2026-11-01")
+    facts = shop.look(times(1500, 9, length_cm=2.54), "2026-12-01")
+    assert "length_cm" in by_type(facts, "drifted")[TYPES[0]]
+
+
+def test_other_units_can_be_allowed(shop: Shop) -> None:
+    shop.look(products(1500), "2026-11-01")
+    shop.settings = settings(defence={"units_as_before": False})
+    facts = shop.look(times(1500, 9, **dict.fromkeys(SIDES, 2.54)), "2026-12-01")
+    assert set(by_type(facts, "compared").values()) == {True}

@@ -123,6 +123,7 @@ def test_a_trigger_that_cannot_be_used_is_quarantined_once_with_its_reason(
     reason = json.loads(s3.text(f"quarantine/{SOURCE.run_id}/reason.json"))
     assert words in reason["reason"]
     assert s3.objects[LAYOUT.data_bucket, f"quarantine/{SOURCE.run_id}/trigger.json"] == body
+    assert runs[-1].quarantine == f"s3://{LAYOUT.data_bucket}/quarantine/{SOURCE.run_id}/reason.json"
     assert cloudwatch.total("TriggerQuarantined") == 1
     assert len(sns.messages) == 1
     assert words in sns.messages[0][1]

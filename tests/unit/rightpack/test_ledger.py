@@ -100,3 +100,16 @@ def test_a_record_from_before_classes_of_cause_keeps_whose_fault_it_was(ledger: 
     ledger.claim(RUN)
     ledger.finish(RUN.run_id, RunState.FAILED, now=START, fault="data")
     assert ledger.get(RUN.run_id).cause == "data"
+
+
+def test_of_a_batch_and_of_what_runs_no_more_is_read_than_asked_for(ledger: Ledger) -> None:
+    for number, batch in enumerate(("", "a", "a")):
+        run = replace(RUN, run_id=f"r{number}", created_at=f"2026-11-20T00:00:0{number}", batch=batch)
+        ledger.claim(replace(run, queue=run.waiting))
+    assert (ledger.in_flight(), ledger.states_of_batch("a")) == ([], [RunState.NEW, RunState.NEW])
+    for number in range(3):
+        ledger.launched(f"r{number}", f"{ARN}{number}", now=START)
+    ledger.finish("r2", RunState.COMPLETED, now=START)
+    assert (ledger.in_flight(), ledger.in_flight(1)) == (["", "a"], [""])
+    assert sorted(ledger.states_of_batch("a")) == [RunState.COMPLETED, RunState.LAUNCHED]
+    assert [run.run_id for run in ledger.history("training", scheduled=True)] == ["r0"]

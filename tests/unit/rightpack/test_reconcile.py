@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from rightpack.ages import Ages
 from rightpack.dispatch import Dispatcher
+from rightpack.layout import PipelineKind
 from rightpack.ledger import BATCHES, Ledger, Run, RunState, stamp
 from rightpack.notices import Outbox
 from rightpack.reconcile import Reconciler
@@ -421,9 +423,57 @@ def test_the_age_of_the_last_success_grows_until_the_next_and_batches_do_not_cou
     reconciler.reconcile()
     ledger.claim(replace(run_of(2, batch="a"), state=RunState.COMPLETED))
     clock.forward(hours=30)
-    cloudwatch.values.clear()
     reconciler.reconcile()
-    ages = {d["Mode"]: v for name, v, d in cloudwatch.values if name == "HoursSinceLastSuccess"}
-    assert ages["weekly"] == pytest.approx(30)
-    assert ages["daily"] == 0.0
-    assert cloudwatch.total("RunSucceeded") == 0
+    assert ages(cloudwatch)["training", "weekly"] == pytest.approx(30)
+    assert cloudwatch.total("RunSucceeded") == 1
+
+
+def ages(cloudwatch: FakeCloudWatch) -> dict[tuple[str, str], float]:
+    """The newest age of each schedule."""
+    found = [(d, value) for name, value, d in cloudwatch.values if name == "HoursSinceLastSuccess"]
+    return {(d["Pipeline"], d["Mode"]): value for d, value in found}
+
+
+def test_a_schedule_that_has_never_run_ages_from_the_first_look_on(
+    reconciler: Reconciler, cloudwatch: FakeCloudWatch, clock: FakeClock
+) -> None:
+    reconciler.reconcile()
+    assert set(ages(cloudwatch).values()) == {0.0}
+    clock.forward(hours=200)
+    reconciler.reconcile()
+    assert set(ages(cloudwatch).values()) == {200.0}
+
+
+def test_a_schedule_whose_runs_only_fail_ages_from_the_first_look_on(
+    ledger: Ledger, reconciler: Reconciler, sagemaker: FakeSageMaker, cloudwatch: FakeCloudWatch, clock: FakeClock
+) -> None:
+    reconciler.reconcile()
+    clock.forward(hours=100)
+    ledger.claim(replace(run_of(1), state=RunState.FAILED, created_at=stamp(clock()), queue=""))
+    clock.forward(hours=100)
+    reconciler.reconcile()
+    assert ages(cloudwatch)["training", "weekly"] == pytest.approx(200)
+
+
+def test_a_success_that_is_too_long_ago_to_be_found_does_not_make_a_schedule_young(
+    ledger: Ledger, reconciler: Reconciler, cloudwatch: FakeCloudWatch, clock: FakeClock
+) -> None:
+    reconciler.reconcile()
+    ledger.claim(replace(run_of(1), state=RunState.COMPLETED, queue=""))
+    clock.forward(days=70)
+    reconciler.reconcile()
+    assert ages(cloudwatch)["training", "weekly"] == pytest.approx(70 * 24)
+
+
+def test_a_daily_unload_without_a_new_product_has_done_its_work_and_a_training_without_a_label_has_not(
+    ledger: Ledger, reconciler: Reconciler, cloudwatch: FakeCloudWatch, clock: FakeClock
+) -> None:
+    reconciler.reconcile()
+    clock.forward(hours=20)
+    Ages(ledger).nothing_to_do(PipelineKind.INFERENCE, "daily", now=clock())
+    Ages(ledger).nothing_to_do(PipelineKind.TRAINING, "weekly", now=clock())
+    clock.forward(hours=4)
+    reconciler.reconcile()
+    assert ages(cloudwatch)["inference", "daily"] == pytest.approx(4)
+    assert ages(cloudwatch)["inference", "monthly"] == pytest.approx(24)
+    assert ages(cloudwatch)["training", "weekly"] == pytest.approx(24)

@@ -6,6 +6,7 @@ import pytest
 
 from rightpack.causes import diagnose
 from rightpack.ledger import Ledger, Run, RunState, stamp
+from rightpack.refused_rows import kept_in
 from rightpack.tracking import Tracker
 from tests.unit.rightpack.conftest import START, FakeCloudWatch, FakeSageMaker, FakeSns
 
@@ -54,6 +55,19 @@ def test_a_failure_names_the_step_its_reason_and_whose_fault_and_is_told_once(
     assert len(sns.messages) == 1
     assert "Prepare" in sns.messages[0][0]
     assert cloudwatch.total("RunFailed") == 1
+
+
+def test_a_drop_that_was_refused_whole_leads_to_its_reason(tracker: Tracker, sagemaker: FakeSageMaker) -> None:
+    stands(sagemaker, "Failed", FailureReason="Step failure")
+    kept = "s3://data/quarantine/drops/d/reason.json"
+    sagemaker.messages = {"p-Prepare": f"DataError: no rows. {kept_in(kept)} Fix the data, then drop again."}
+    job = {"ProcessingJob": {"Arn": "arn:aws:sagemaker:us-east-1:1:processing-job/p-Prepare"}}
+    sagemaker.steps = [
+        {"StepName": "Prepare", "StepStatus": "Failed", "FailureReason": "exit code: 1", "Metadata": job}
+    ]
+    tracker.track(ARN)
+    run = tracker.ledger.get(RUN.run_id)
+    assert (run.state, run.quarantine, run.rows_quarantined) == (RunState.FAILED, kept, 0)
 
 
 def test_an_execution_that_the_launch_did_not_record_is_found_by_its_name(

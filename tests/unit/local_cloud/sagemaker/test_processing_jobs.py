@@ -231,7 +231,7 @@ def test_a_job_can_be_stopped_in_the_queue(build: Callable[..., Client]) -> None
 
 
 def test_nothing_a_job_started_outlives_it(client: Client, host: FakeHost) -> None:
-    child = "time.sleep(60)"
+    child = "import time; time.sleep(60)"
     code = f"import subprocess;p=subprocess.Popen([sys.executable,'-c',{child!r}]);print(p.pid,flush=True)"
 
     create(client, code)

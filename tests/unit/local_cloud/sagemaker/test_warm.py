@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from local_cloud.sagemaker.mounts import BindMount, Invocation, RewrittenPaths, bind_mounts_work
-from local_cloud.sagemaker.warm.image import WarmImage, warm_image
+from local_cloud.sagemaker.warm.image import ENVIRONMENT, WarmImage, warm_image
+from local_cloud.warm.asking import STARTED
 
 PROJECT = str(Path(__file__).resolve().parents[4])
 PATIENCE = 60.0
@@ -39,7 +40,12 @@ class Asked:
         (self.ml / "input" / "config").mkdir(parents=True)
         for name in ("data", "config"):
             (self.ml / "processing" / "input" / name).mkdir(parents=True)
-        self.environment = {"PATH": f"{image.bin}:/usr/bin:/bin", "PYTHONPATH": PROJECT, "HOME": str(folder)}
+        self.environment = {
+            "PATH": f"{image.bin}:/usr/bin:/bin",
+            "PYTHONPATH": PROJECT,
+            "HOME": str(folder),
+            **ENVIRONMENT,
+        }
 
     def start(self, invocation: Invocation) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -60,6 +66,21 @@ class Asked:
         program = self.plain(BLOCKED)
         wait_until(lambda: self.image.running() == 1)
         return program
+
+    def script(self, text: str, name: str = "step.py") -> Path:
+        """A user's own file in the job's folder."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+    def both(self, *arguments: str) -> tuple[tuple[str, int], tuple[str, int]]:
+        """What a command says and its exit code: as the image runs it, and as the interpreter alone does."""
+        found = []
+        for python in ("python3", sys.executable):
+            program = self.plain([python, *arguments])
+            found.append((program.communicate(timeout=PATIENCE)[0].decode(), program.returncode))
+        return found[0], found[1]
 
     @property
     def message(self) -> str:
@@ -140,3 +161,29 @@ def test_when_the_warm_process_is_gone_programs_start_cold(tmp_path: Path) -> No
     (made.bin / "python").chmod(0o755)
     asked.plain(["python", "-m", "processing.prepare"]).communicate(timeout=PATIENCE)
     assert "the following arguments are required" in asked.message
+
+
+@pytest.mark.parametrize(
+    ("argv", "wanted"),
+    [
+        (["python", "-m", "processing.prepare"], True),
+        (["python3", "/opt/ml/code/step.py", "--x"], True),
+        (["train"], True),
+        (["python", "-c", "print(1)"], False),
+        (["python", "-m", "http.server"], False),
+        (["/usr/bin/python3", "/opt/ml/code/step.py"], False),
+        (["sh", "train"], False),
+    ],
+)
+def test_the_process_is_started_for_commands_that_ask_for_it_only(argv: list[str], wanted: bool) -> None:
+    made = WarmImage(PROJECT)
+    made.start_for(argv)
+    assert (made.bin.parent / STARTED).exists() is wanted
+    made.stop()
+
+
+def test_what_asks_inside_of_another_command_starts_cold_when_there_is_no_process(tmp_path: Path) -> None:
+    asked = Asked(WarmImage(PROJECT), tmp_path)
+    asked.script("print('cold')")
+    assert asked.plain(["sh", "-c", "python step.py"]).communicate(timeout=PATIENCE)[0] == b"cold\n"
+    asked.image.stop()

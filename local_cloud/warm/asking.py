@@ -1,4 +1,4 @@
-"""What `python`, `train` and `serve` of a warm image do: ask for a fork of the warm process, and stand in for it.
+"""What stands in for a program of a warm process: it asks for a fork, and then lives, ends and dies with it.
 
 Runs without site packages, within milliseconds. Where the warm process can't help, the real program is started instead.
 """
@@ -9,8 +9,8 @@ import json
 import os
 import signal
 import socket
-import sys
 import time
+from collections.abc import Sequence
 from types import FrameType
 from typing import NoReturn
 
@@ -18,20 +18,15 @@ PATIENCE_SECONDS = 60.0
 POLL_SECONDS = 0.02
 NAMESPACES = ("/proc/self/ns/user", "/proc/self/ns/mnt")
 LENGTH_BYTES = 8
+STARTED = "started"  # lies beside the address once somebody has started the warm process
 
 
-def ask(address: str, python: str, path: str) -> NoReturn:
-    """Have this command line run by the process that listens at `address`; end as it ends.
-
-    `python` is the real interpreter, and `path` the PYTHONPATH that the warm process knows.
-    """
-    program, *arguments = [os.path.basename(sys.argv[0]), *sys.argv[1:]]  # noqa: PTH119 - pathlib costs more than all else
-    ours = program != "python" or (arguments[:1] == ["-m"] and "".join(arguments[1:2]).startswith("processing."))
-    asked = _connection(address) if ours and os.environ.get("PYTHONPATH") == path else None
+def ask(address: str, command: Sequence[str], real: Sequence[str]) -> NoReturn:
+    """Have `command` run by the process that listens at `address`, and end as it ends; else become `real`."""
+    asked = _connection(address) if address else None
     if asked is None:
-        real = [python, *arguments] if program == "python" else [python, "-m", f"processing.{program}", *arguments]
-        os.execv(python, real)  # noqa: S606 - in the place of this very process
-    _order(asked, [program, arguments, dict(os.environ), os.getcwd()])  # noqa: PTH109 - see above
+        os.execv(real[0], list(real))  # noqa: S606 - in the place of this very process
+    _order(asked, [list(command), dict(os.environ), os.getcwd()])  # noqa: PTH109 - pathlib costs more than all else
     code = int(asked.recv(16) or b"70")
     if code < 0:
         _die(-code)
@@ -40,6 +35,7 @@ def ask(address: str, python: str, path: str) -> NoReturn:
 
 def _connection(address: str) -> socket.socket | None:
     """A connection, as soon as the warm process has imported everything; None if it never listens."""
+    started = f"{os.path.dirname(address)}/{STARTED}"  # noqa: PTH120 - see above
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
         asked = socket.socket(socket.AF_UNIX)
@@ -47,7 +43,7 @@ def _connection(address: str) -> socket.socket | None:
             asked.connect(address)
         except OSError:
             asked.close()
-            if not os.path.isdir(os.path.dirname(address)):  # noqa: PTH112, PTH120 - see above
+            if not os.path.exists(started):  # noqa: PTH110 - see above
                 return None
             time.sleep(POLL_SECONDS)
         else:

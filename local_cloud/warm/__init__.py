@@ -1,0 +1,1 @@
+"""Warm starts: programs forked from a process that has imported what takes long, each a process of its own."""
