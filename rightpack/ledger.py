@@ -228,8 +228,8 @@ class Ledger:
         return self._enter(run_id, RunState.IN_PROGRESS, changes, now=now, states=states)
 
     def failed(self, seen: Run, *, reason: str, cause: str, now: dt.datetime, **facts: object) -> bool:
-        """The execution of a run has failed; nothing changes if the run as it was `seen` has gone on meanwhile."""
-        where = {"retries": seen.retries, "relaunches": seen.relaunches}
+        """A run as it was `seen` has failed; nothing changes if it has gone on meanwhile."""
+        where = {"retries": seen.retries, "relaunches": seen.relaunches, "queue": seen.queue}
         return self._finish(seen.run_id, RunState.FAILED, {"reason": reason, "cause": cause, **facts}, where, now)
 
     def finish(

@@ -76,10 +76,8 @@ class Starter:
         self.sagemaker.stop_pipeline_execution(PipelineExecutionArn=execution_arn, ClientRequestToken=token)
 
     def fail(self, run: Run, why: Diagnosis) -> bool:
-        """End a run as failed; True for the one caller who did."""
-        return self.ledger.finish(
-            run.run_id, RunState.FAILED, reason=why.reason, cause=why.cause, now=self.now(), step=why.step
-        )
+        """End a run as failed; True for the one caller who did, False if it has gone on since it was looked at."""
+        return self.ledger.failed(run, reason=why.reason, cause=why.cause, now=self.now(), step=why.step)
 
     def given_up(self, run: Run, why: Diagnosis) -> bool:
         """Whether trying again has lasted long enough under the run's own policy."""
@@ -105,10 +103,15 @@ class Starter:
         return why
 
     def _stop_if_unwanted(self, run_id: str, execution_arn: str) -> None:
-        """Somebody stopped the run while its execution was being started."""
+        """While its execution was being started, somebody stopped the run, or was told that it can never start."""
         found = self.ledger.get(run_id)
-        if found.state is RunState.STOPPED:
+        if found.state is RunState.STOPPED or ended_unstarted(found):
             self.stop(execution_arn)
+
+
+def ended_unstarted(run: Run) -> bool:
+    """Whether a run is over and has no execution: one that turns up later is not wanted."""
+    return run.state in (RunState.FAILED, RunState.STOPPED) and not run.execution_arn
 
 
 def start_token(run: Run) -> str:

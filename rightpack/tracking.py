@@ -17,7 +17,7 @@ from rightpack.notices import HELD_STEP, Outbox
 from rightpack.refused_rows import where_kept
 from rightpack.run_jobs import RunJobs
 from rightpack.settings import Launching
-from rightpack.starting import Starter
+from rightpack.starting import Starter, ended_unstarted
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
@@ -115,8 +115,8 @@ class Tracker:
             return run
         if run.state is RunState.NEW and self.ledger.launched(run.run_id, execution_arn, now=self.now()):
             return self.ledger.get(run.run_id)
-        if run.state is RunState.STOPPED and execution["PipelineExecutionStatus"] == "Executing":
-            self.starter.stop(execution_arn)  # cancelled while its start was under way
+        if ended_unstarted(run) and execution["PipelineExecutionStatus"] == "Executing":
+            self.starter.stop(execution_arn)  # its run ended while the start was under way
         return self.ledger.get(run.run_id)
 
     def _lost(self, execution_arn: str) -> Run | None:

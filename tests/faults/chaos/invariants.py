@@ -11,6 +11,7 @@ from typing import Any
 
 from local_cloud.faults.desk import Struck
 from rightpack.ledger import Run, RunState
+from rightpack.starting import ended_unstarted
 from tests.faults.chaos.cycle import Watch, executions, open_executions, unloads, versions
 from tests.faults.chaos.telling import most_tellings
 from tests.faults.chaos.world import World
@@ -77,19 +78,19 @@ def _one_execution_each(watch: Watch, before: Before) -> Iterator[str]:
         arn, status = execution["PipelineExecutionArn"], execution["PipelineExecutionStatus"]
         run = by_arn.get(arn)
         if run is None:
-            if not _relaunched(watch, execution):
+            if not _superseded(watch, execution):
                 yield f"{arn} ({execution.get('PipelineExecutionDisplayName')}, {status}) belongs to no run"
         elif states.get(status) is not run.state:
             yield f"{run.run_id} is {run.state}, but its execution is {status}"
 
 
-def _relaunched(watch: Watch, execution: dict[str, Any]) -> bool:
-    """Whether it is an earlier launch of a run that went on with another one, on other machines."""
-    name = str(execution.get("PipelineExecutionDisplayName", ""))
+def _superseded(watch: Watch, execution: dict[str, Any]) -> bool:
+    """Whether its run went on with another launch, or was over before this one, stopped since, was known to start."""
+    name, status = str(execution.get("PipelineExecutionDisplayName", "")), execution["PipelineExecutionStatus"]
     runs = [run for run_id, run in watch.runs().items() if run is not None and name.startswith(run_id)]
-    return execution["PipelineExecutionStatus"] in {"Failed", "Stopped"} and any(
-        getattr(run, "relaunches", 0) for run in runs
-    )
+    if any(run.relaunches for run in runs):
+        return status in {"Failed", "Stopped"}
+    return status == "Stopped" and any(ended_unstarted(run) for run in runs)
 
 
 def _loaded_rows_are_audited(watch: Watch) -> Iterator[str]:

@@ -18,10 +18,19 @@ from rightpack.notices import Outbox
 from rightpack.reconcile import Reconciler
 from rightpack.settings import Launching
 from rightpack.tracking import Tracker
-from tests.unit.rightpack.conftest import POLICY, START, FakeClock, FakeCloudWatch, FakeSageMaker, FakeSns
+from tests.unit.rightpack.conftest import (
+    POLICY,
+    START,
+    FakeClock,
+    FakeCloudWatch,
+    FakeSageMaker,
+    FakeSns,
+    client_error,
+)
 
 SMALL = "service limit 'ml.m5.xlarge for processing job usage' is 0 Instances, with current utilization of 0 Instances"
 WORDS = "ResourceLimitExceeded: The account-level " + SMALL + " and a request delta of 1 Instances."
+NEVER = client_error("ResourceLimitExceeded", f"The account-level {SMALL} and a request delta of 1 Instances.")
 
 
 def run_of(number: int, *, batch: str = "", policy: Launching = POLICY, kind: str = "training") -> Run:
@@ -334,6 +343,46 @@ def test_an_execution_that_starts_while_its_run_is_cancelled_is_stopped(
     dispatcher.starter.start(seen)
     assert sagemaker.running() == []
     assert ledger.get(seen.run_id).state is RunState.STOPPED
+
+
+def test_of_two_who_start_a_run_at_once_the_refused_one_does_not_end_it(
+    ledger: Ledger, dispatcher: Dispatcher, sagemaker: FakeSageMaker
+) -> None:
+    queue(ledger, run_of(1))
+    seen = ledger.get(run_of(1).run_id)
+    dispatcher.starter.start(seen)
+    sagemaker.refuse = lambda: NEVER
+    dispatcher.starter.start(seen)
+    assert ledger.get(seen.run_id).state is RunState.LAUNCHED
+
+
+def test_of_two_who_retry_a_run_at_once_the_refused_one_does_not_end_it(
+    ledger: Ledger, reconciler: Reconciler, sagemaker: FakeSageMaker, clock: FakeClock
+) -> None:
+    queue(ledger, run_of(1))
+    reconciler.reconcile()
+    end(sagemaker, ledger.get(run_of(1).run_id), "Failed", "InternalServerError", clock)
+    reconciler.reconcile()
+    seen = ledger.get(run_of(1).run_id)
+    starter = reconciler.dispatcher.starter
+    starter.retry(seen)
+    sagemaker.refuse = lambda: NEVER
+    starter.retry(seen)
+    assert ledger.get(seen.run_id).state is RunState.IN_PROGRESS
+
+
+def test_an_execution_that_starts_while_its_run_is_refused_for_good_is_stopped(
+    ledger: Ledger, dispatcher: Dispatcher, sagemaker: FakeSageMaker
+) -> None:
+    queue(ledger, run_of(1))
+    seen = ledger.get(run_of(1).run_id)
+    sagemaker.refuse = lambda: NEVER
+    dispatcher.starter.start(seen)
+    sagemaker.refuse = lambda: None
+    dispatcher.starter.start(seen)
+    assert sagemaker.starts == 1
+    assert sagemaker.running() == []
+    assert ledger.get(seen.run_id).state is RunState.FAILED
 
 
 def test_an_execution_of_a_cancelled_run_that_nobody_heard_of_is_found_and_stopped(
