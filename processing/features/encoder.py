@@ -18,8 +18,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from processing.features.expressions import Expression, FloatArray, parse_expression
-from processing.features.raw import Matrix, RawColumns
+from processing.features.expressions import Expression, parse_expression
+from processing.features.raw import Matrix, RawColumns, Values, codes_of, narrowed
 from processing.features.topical import Topical
 from processing.scoring.streaming import stream
 from rightpack.errors import InternalError, SettingsError
@@ -124,8 +124,8 @@ class Encoder:
         return (*self.features.categorical, *(self.topics.categorical if self.topics else ()))
 
     def encode(self, raw: RawColumns) -> Encoded:
-        """The matrix of `raw`; ContractError names a column that is missing or of another kind."""
-        matrix = np.empty((raw.rows, len(self.columns)), dtype=np.float32)
+        """The matrix of `raw`, column by column; ContractError names one that is missing or of another kind."""
+        matrix = np.empty((raw.rows, len(self.columns)), dtype=np.float32, order="F")
         self._fill(matrix, raw)
         return Encoded(matrix, self.columns, self._sizes)
 
@@ -145,28 +145,26 @@ class Encoder:
     def _fill(self, matrix: Matrix, raw: RawColumns) -> None:
         own = self.features
         texts = matrix.shape[1] - len(own.text) * own.text_buckets
-        with np.errstate(over="ignore"):
-            for index, column in enumerate(self._columns(raw)):
-                matrix[:, index] = column
+        for index, column in enumerate(self._columns(raw)):
+            matrix[:, index] = column
         for index, name in enumerate(own.text):
             start = texts + index * own.text_buckets
             matrix[:, start : start + own.text_buckets] = raw.text(name, own.text_buckets)
-        matrix[~np.isfinite(matrix)] = np.nan
 
-    def _columns(self, raw: RawColumns) -> Iterator[FloatArray]:
+    def _columns(self, raw: RawColumns) -> Iterator[Values]:
         """All columns but those of texts, in order."""
         yield from (raw.number(name) for name in self.features.numeric)
         yield from (raw.derived(expression) for expression in self.expressions.values())
-        yield from self.topics.numbers(raw) if self.topics else ()
-        yield from (_codes(raw.category(name), self.vocabularies[name]) for name in self.features.categorical)
+        yield from map(narrowed, self.topics.numbers(raw)) if self.topics else ()
+        yield from (raw.codes(name, self.vocabularies[name]) for name in self.features.categorical)
         yield from self._topics(raw)
 
-    def _topics(self, raw: RawColumns) -> list[FloatArray]:
+    def _topics(self, raw: RawColumns) -> list[Values]:
         """Codes of the topics of each layer."""
         if self.topics is None:
             return []
         table = self.topics.table(raw)
-        return [_codes(table[name].combine_chunks(), self.vocabularies[name]) for name in self.topics.categorical]
+        return [codes_of(table[name].combine_chunks(), self.vocabularies[name]) for name in self.topics.categorical]
 
     def save(self, folder: Path) -> None:
         """Write `encoder.json`, and the copy of the topic model where there is one."""
@@ -234,9 +232,3 @@ def _count(values: pa.Array, seen: Counter[str]) -> None:
 def _vocabulary(seen: Counter[str]) -> tuple[str, ...]:
     ordered = sorted(seen.items(), key=lambda pair: (-pair[1], pair[0]))
     return tuple(name for name, _ in ordered[:LARGEST_VOCABULARY])
-
-
-def _codes(values: pa.Array, vocabulary: tuple[str, ...]) -> FloatArray:
-    codes = pc.index_in(values, value_set=pa.array(vocabulary, pa.string()), skip_nulls=True)
-    filled: FloatArray = pc.fill_null(codes.cast(pa.float64()), float("nan")).to_numpy(zero_copy_only=False)
-    return filled

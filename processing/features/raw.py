@@ -16,6 +16,7 @@ from processing.features.expressions import Expression, FloatArray
 from rightpack.errors import SettingsError
 
 Matrix = npt.NDArray[np.float32]
+Values = npt.NDArray[np.float32]
 T = TypeVar("T")
 BLOCK: Final = 100_000  # rows of text that are counted at once
 SEPARATORS: Final = r"[^\p{L}\p{N}]+"
@@ -26,10 +27,6 @@ class RawColumns:
 
     def __init__(self, table: pa.Table, source: str) -> None:
         self._table, self._source = table, source
-        self._numbers: dict[str, FloatArray] = {}
-        self._derived: dict[str, FloatArray] = {}
-        self._texts: dict[tuple[str, int], Matrix] = {}
-        self._categories: dict[str, pa.Array] = {}
         self._made: dict[Hashable, Any] = {}
 
     @property
@@ -37,34 +34,25 @@ class RawColumns:
         """Number of rows."""
         return int(self._table.num_rows)
 
-    def number(self, name: str) -> FloatArray:
+    def number(self, name: str) -> Values:
         """A numeric column; missing and not finite values are NaN."""
-        if name not in self._numbers:
-            values = self._pick(name, Kind.NUMBER).to_numpy(zero_copy_only=False).astype(np.float64)
-            self._numbers[name] = np.where(np.isfinite(values), values, np.nan)
-        return self._numbers[name]
+        return self.made(("number", name), lambda: narrowed(self._doubles(name)))
 
-    def derived(self, expression: Expression) -> FloatArray:
-        """A derived column."""
-        if expression.text not in self._derived:
-            values = {name: self.number(name) for name in sorted(expression.names)}
-            self._derived[expression.text] = expression.evaluate(values, self.rows)
-        return self._derived[expression.text]
+    def derived(self, expression: Expression) -> Values:
+        """A derived column, likewise."""
+        return self.made(("derived", expression.text), lambda: narrowed(self._evaluated(expression)))
+
+    def codes(self, name: str, vocabulary: tuple[str, ...]) -> Values:
+        """Places of a categorical column's texts in a vocabulary, NaN where one is missing or unknown."""
+        return self.made(("codes", name, vocabulary), lambda: codes_of(self.category(name), vocabulary))
 
     def category(self, name: str) -> pa.Array:
         """A categorical column as texts; an empty text is a missing one, as CSV cannot tell them apart."""
-        if name not in self._categories:
-            values = self._pick(name, Kind.CATEGORY)
-            self._categories[name] = pc.if_else(pc.equal(values, ""), pa.scalar(None, pa.string()), values)
-        return self._categories[name]
+        return self.made(("category", name), lambda: _without_empty(self._pick(name, Kind.CATEGORY)))
 
     def text(self, name: str, buckets: int) -> Matrix:
         """How often tokens of each hash bucket occur in a text column: [rows, buckets]."""
-        if (name, buckets) not in self._texts:
-            values = self._pick(name, Kind.TEXT)
-            counts = [token_counts(values.slice(start, BLOCK), buckets) for start in range(0, self.rows, BLOCK)]
-            self._texts[name, buckets] = np.concatenate(counts) if counts else np.zeros((0, buckets), np.float32)
-        return self._texts[name, buckets]
+        return self.made(("text", name, buckets), lambda: self._counted(name, buckets))
 
     def made(self, key: Hashable, make: Callable[[], T]) -> T:
         """What `make` makes of these columns; under one key it is made once."""
@@ -82,9 +70,45 @@ class RawColumns:
         name = next((n for n in names if n in self._table.column_names), names[-1])
         return self._pick(name, Kind.KEY)
 
+    def _doubles(self, name: str) -> FloatArray:
+        return self.made(("doubles", name), lambda: _finite(self._pick(name, Kind.NUMBER)))
+
+    def _evaluated(self, expression: Expression) -> FloatArray:
+        return expression.evaluate({name: self._doubles(name) for name in sorted(expression.names)}, self.rows)
+
+    def _counted(self, name: str, buckets: int) -> Matrix:
+        values = self._pick(name, Kind.TEXT)
+        counts = [token_counts(values.slice(start, BLOCK), buckets) for start in range(0, self.rows, BLOCK)]
+        return np.concatenate(counts) if counts else np.zeros((0, buckets), np.float32)
+
     def _pick(self, name: str, kind: Kind) -> pa.Array:
         values = pick(self._table, Column(name, kind), self._source)
         return values.combine_chunks()
+
+
+def narrowed(values: FloatArray) -> Values:
+    """Numbers as models see them: of 32 bits, NaN where that is not finite."""
+    with np.errstate(over="ignore"):
+        narrow = values.astype(np.float32)
+    narrow[~np.isfinite(narrow)] = np.nan
+    return narrow
+
+
+def codes_of(texts: pa.Array, vocabulary: tuple[str, ...]) -> Values:
+    """Places of texts in a vocabulary, NaN where one is missing or unknown."""
+    codes = pc.index_in(texts, value_set=pa.array(vocabulary, pa.string()), skip_nulls=True)
+    filled: Values = pc.fill_null(codes.cast(pa.float32()), float("nan")).to_numpy(zero_copy_only=False)
+    return filled
+
+
+def _finite(numbers: pa.Array) -> FloatArray:
+    values = np.array(numbers.to_numpy(zero_copy_only=False), np.float64)
+    values[~np.isfinite(values)] = np.nan
+    return values
+
+
+def _without_empty(texts: pa.Array) -> pa.Array:
+    return pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.string()), texts)
 
 
 def token_counts(values: pa.Array, buckets: int) -> Matrix:

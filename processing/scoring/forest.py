@@ -21,7 +21,8 @@ from processing.scoring.trees import Doubles, NotCoveredError, Trees
 from rightpack.errors import InternalError
 
 LIBRARY: Final = Path(__file__).with_name("_kernel.so")
-ROWS: Final = 16_384  # at once: their bins stay in the cache while the tables pass by
+ROWS: Final = 65_536  # at once: each block's tables come into the cache once for all of them
+STRIDE: Final = 16  # of thresholds; see kernel.c
 Matrix = npt.NDArray[np.float32]
 
 log = logging.getLogger(__name__)
@@ -39,10 +40,17 @@ class _Form(ctypes.Structure):
     """The model as the compiled part knows it; see `Forest` in kernel.c."""
 
     _fields_ = (
-        *((name, ctypes.c_int32) for name in ("trees", "blocks", "columns", "used")),
-        *((name, ctypes.c_void_p) for name in ("starts", "features", "rows", "masks", "leaves")),
-        *((name, ctypes.c_void_p) for name in ("sources", "categories", "places", "thresholds")),
+        *((name, ctypes.c_int32) for name in ("trees", "blocks", "used", "groups")),
+        *((name, ctypes.c_void_p) for name in ("starts", "tables", "rows", "masks", "leaves")),
+        *((name, ctypes.c_void_p) for name in ("sources", "members", "steps", "categories")),
+        *((name, ctypes.c_void_p) for name in ("edges", "places", "thresholds")),
     )
+
+
+class _Matrix(ctypes.Structure):
+    """Rows as the compiled part knows them; see `Matrix` in kernel.c."""
+
+    _fields_ = (("values", ctypes.c_void_p), ("row", ctypes.c_ssize_t), ("column", ctypes.c_ssize_t))
 
 
 class Forest:
@@ -58,21 +66,23 @@ class Forest:
         widest = Width(self._library.rightpack_width())
         self._width = min(width or widest, widest)
         self._columns, self.odds = trees.columns, trees.odds
-        self._arrays = _arrays(Tables.of(trees))
-        self._form = _form(trees, self._arrays)
+        tables = Tables.of(trees)
+        self._arrays = _arrays(tables)
+        self._form = _form(tables, self._arrays)
 
     def raw(self, matrix: Matrix) -> Doubles:
         """Raw scores of rows [rows, columns]: the sums of their leaves, in the order of the trees."""
         if matrix.shape[1] != self._columns:
             raise InternalError(f"The model takes rows of {self._columns} columns, not {matrix.shape[1]}.")
-        rows = np.ascontiguousarray(matrix, np.float32)
+        rows = np.asarray(matrix, np.float32)
+        steps = [stride // rows.itemsize for stride in rows.strides]
         sums = np.empty(len(rows))
-        bins = np.empty((min(ROWS, len(rows)), self._form.used), np.uint16)
+        bins = np.empty((ROWS, self._form.groups), np.uint16)
         for first in range(0, len(rows), ROWS):
             some = rows[first : first + ROWS]
             self._library.rightpack_score(
-                ctypes.byref(self._form), self._width, some.ctypes.data, len(some), bins.ctypes.data,
-                sums[first:].ctypes.data,
+                ctypes.byref(self._form), self._width, ctypes.byref(_Matrix(some.ctypes.data, *steps)), len(some),
+                bins.ctypes.data, sums[first:].ctypes.data,
             )  # fmt: skip
         return sums
 
@@ -109,22 +119,32 @@ def _library() -> Any:
 
 def _arrays(tables: Tables) -> dict[str, npt.NDArray[Any]]:
     """The arrays of the form, by name; they must live as long as it does."""
-    used = sorted(tables.binnings)
-    thresholds = [tables.binnings[column].thresholds for column in used]
+    used = [column for group in tables.groups for column in group.columns]
+    binnings = [tables.binnings[column] for column in used]
+    thresholds = [_padded(binning.thresholds) for binning in binnings]
     return {
         "starts": tables.starts,
-        "features": np.searchsorted(used, tables.columns).astype(np.int32),
+        "tables": tables.about,
         "rows": tables.rows,
         "masks": tables.masks,
         "leaves": tables.leaves,
         "sources": np.array(used, np.int32),
-        "categories": np.array([tables.binnings[column].categories for column in used], np.int32),
+        "members": np.repeat(np.arange(len(tables.groups)), [len(group.columns) for group in tables.groups]).astype(
+            np.int32
+        ),
+        "steps": np.array([step for group in tables.groups for step in group.steps], np.int32),
+        "categories": np.array([binning.categories for binning in binnings], np.int32),
+        "edges": np.array([len(binning.edges) for binning in binnings], np.int32),
         "places": np.cumsum([0, *map(len, thresholds)]).astype(np.int64),
         "thresholds": np.concatenate([np.zeros(0, np.float32), *thresholds]),
     }
 
 
-def _form(trees: Trees, arrays: dict[str, npt.NDArray[Any]]) -> _Form:
+def _padded(thresholds: Matrix) -> Matrix:
+    return np.pad(thresholds, (0, STRIDE - len(thresholds) % STRIDE), constant_values=np.inf)
+
+
+def _form(tables: Tables, arrays: dict[str, npt.NDArray[Any]]) -> _Form:
     addresses = {name: array.ctypes.data for name, array in arrays.items()}
-    blocks, used = len(arrays["starts"]) - 1, len(arrays["sources"])
-    return _Form(trees=len(trees.trees), blocks=blocks, columns=trees.columns, used=used, **addresses)
+    counts = {"blocks": len(tables.leaves), "used": len(tables.binnings), "groups": len(tables.groups)}
+    return _Form(trees=tables.trees, **counts, **addresses)

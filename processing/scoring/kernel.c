@@ -1,6 +1,7 @@
 /* Exact evaluation of tree ensembles on binned features: each feature value is replaced by the number of thresholds
  * below it, a table gives for each such bin the leaves of eight trees that are still possible, the tables' masks are
- * combined by AND, and the lowest bit left is the leaf (QuickScorer family: Lucchese et al., SIGIR 2015).
+ * combined by AND, and the lowest bit left is the leaf (QuickScorer family: Lucchese et al., SIGIR 2015). Columns of few
+ * bins share a table, of all their combinations.
  *
  * Plain C with vector extensions, no intrinsics. The walk is compiled once for each vector width; who calls chooses.
  */
@@ -9,27 +10,39 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { TREES = 8, LEAVES = 64, TILE = 64 };
+enum { TREES = 8, LEAVES = 64, TILE = 64, STRIDE = 16 };
 
 typedef struct {
-    int32_t trees, blocks, columns, used;
+    int32_t trees, blocks, used, groups;
     const int32_t *starts;      /* [blocks + 1] a block's first table */
-    const int32_t *features;    /* [tables] the used column that a table is about */
+    const int32_t *tables;      /* [tables] the group of columns that a table is about */
     const int64_t *rows;        /* [tables] a table's first row in `masks` */
     const uint64_t *masks;      /* [rows, TREES] leaves that remain, by bin; aligned to 64 bytes */
     const double *leaves;       /* [blocks, TREES, LEAVES] */
     const int32_t *sources;     /* [used] place of a used column in the matrix */
+    const int32_t *members;     /* [used] the group that it belongs to */
+    const int32_t *steps;       /* [used] what one of its bins counts in the group's */
     const int32_t *categories;  /* [used] how many codes it knows; 0 for numbers */
-    const int64_t *places;      /* [used + 1] where its thresholds begin */
+    const int32_t *edges;       /* [used] how many thresholds it has */
+    const int64_t *places;      /* [used] where they begin, followed by at least one infinity up to a whole stride */
     const float *thresholds;
 } Forest;
 
+typedef struct {
+    const float *values;
+    ptrdiff_t row, column;      /* how far it is to the next one */
+} Matrix;
+
+/* How many of `count` rising edges are below each value: first in strides, then by halves. */
 static void bin_numbers(const float *values, const float *edges, int32_t count, uint16_t *bins)
 {
-    int32_t below[TILE] = {0};
-    for (int32_t e = 0; e < count; e++)
+    int32_t below[TILE] = {0}, stride = count < 2 * STRIDE ? 1 : STRIDE;
+    for (int32_t e = stride - 1; e < count; e += stride)
         for (int i = 0; i < TILE; i++)
-            below[i] += values[i] > edges[e];
+            below[i] += (values[i] > edges[e]) * stride;
+    for (int32_t half = stride / 2; half; half /= 2)
+        for (int i = 0; i < TILE; i++)
+            below[i] += (values[i] > edges[below[i] + half - 1]) * half;
     for (int i = 0; i < TILE; i++)
         bins[i] = (uint16_t)(values[i] == values[i] ? below[i] : count + 1);
 }
@@ -44,58 +57,63 @@ static void bin_codes(const float *values, int32_t categories, uint16_t *bins)
     }
 }
 
+/* Where in each group's tables the masks of a tile's rows are: [groups, TILE], counted in masks. */
 static inline __attribute__((always_inline)) void
-bin_tiles(const Forest *forest, const float *matrix, size_t count, uint16_t *bins)
+bin_tile(const Forest *forest, const Matrix *matrix, size_t first, size_t some, uint16_t *bins)
 {
-    float values[TILE];
+    float values[TILE] = {0};
     uint16_t found[TILE];
-    for (size_t first = 0; first < count; first += TILE) {
-        size_t some = count - first < TILE ? count - first : TILE;
-        for (int32_t k = 0; k < forest->used; k++) {
-            const float *from = matrix + first * (size_t)forest->columns + (size_t)forest->sources[k];
-            for (size_t i = 0; i < TILE; i++)
-                values[i] = i < some ? from[i * (size_t)forest->columns] : 0;
-            if (forest->categories[k])
-                bin_codes(values, forest->categories[k], found);
-            else
-                bin_numbers(values, forest->thresholds + forest->places[k],
-                            (int32_t)(forest->places[k + 1] - forest->places[k]), found);
-            for (size_t i = 0; i < some; i++)
-                bins[(first + i) * (size_t)forest->used + (size_t)k] = found[i];
-        }
+    memset(bins, 0, (size_t)forest->groups * TILE * sizeof *bins);
+    for (int32_t k = 0; k < forest->used; k++) {
+        const float *from = matrix->values + (ptrdiff_t)first * matrix->row + forest->sources[k] * matrix->column;
+        for (size_t i = 0; i < some; i++)
+            values[i] = from[(ptrdiff_t)i * matrix->row];
+        if (forest->categories[k])
+            bin_codes(values, forest->categories[k], found);
+        else
+            bin_numbers(values, forest->thresholds + forest->places[k], forest->edges[k], found);
+        uint16_t *group = bins + forest->members[k] * TILE, step = (uint16_t)(forest->steps[k] * TREES);
+        for (int i = 0; i < TILE; i++)
+            group[i] = (uint16_t)(group[i] + found[i] * step);
     }
 }
 
 /* The sum of each row's leaves, in the order of the trees, so that doubles round as LightGBM's do. */
 #define WALK(NAME, BYTES, TARGET)                                                                                      \
-    TARGET static void NAME(const Forest *forest, const float *matrix, size_t count, uint16_t *bins, double *sums)     \
+    TARGET static void NAME(const Forest *forest, const Matrix *matrix, size_t count, uint16_t *bins, double *sums)    \
     {                                                                                                                  \
         typedef uint64_t Vector __attribute__((vector_size(BYTES)));                                                   \
         enum { PARTS = TREES * 8 / BYTES };                                                                            \
-        bin_tiles(forest, matrix, count, bins);                                                                        \
+        Vector left[TILE][PARTS];                                                                                      \
+        for (size_t first = 0; first < count; first += TILE)                                                           \
+            bin_tile(forest, matrix, first, count - first < TILE ? count - first : TILE,                               \
+                     bins + first * (size_t)forest->groups);                                                           \
         memset(sums, 0, count * sizeof *sums);                                                                         \
         for (int32_t block = 0; block < forest->blocks; block++) {                                                     \
             const double *leaves = forest->leaves + (size_t)block * TREES * LEAVES;                                    \
-            int32_t first = forest->starts[block], end = forest->starts[block + 1];                                    \
+            int32_t begin = forest->starts[block], end = forest->starts[block + 1];                                    \
             int32_t trees = forest->trees - block * TREES < TREES ? forest->trees - block * TREES : TREES;             \
-            for (size_t i = 0; i < count; i++) {                                                                       \
-                const uint16_t *row = bins + i * (size_t)forest->used;                                                 \
-                Vector left[PARTS];                                                                                    \
-                for (int p = 0; p < PARTS; p++)                                                                        \
-                    left[p] = ~(Vector){0};                                                                            \
-                for (int32_t t = first; t < end; t++) {                                                                \
-                    const Vector *mask = (const Vector *)(forest->masks                                                \
-                                                          + (size_t)(forest->rows[t] + row[forest->features[t]])       \
-                                                                * TREES);                                              \
-                    for (int p = 0; p < PARTS; p++)                                                                    \
-                        left[p] &= mask[p];                                                                            \
+            for (size_t first = 0; first < count; first += TILE) {                                                     \
+                const uint16_t *tile = bins + first * (size_t)forest->groups;                                          \
+                size_t some = count - first < TILE ? count - first : TILE;                                             \
+                memset(left, 0xff, sizeof left);                                                                       \
+                for (int32_t t = begin; t < end; t += 2) {                                                             \
+                    int32_t next = t + 1 < end ? t + 1 : t;                                                            \
+                    const uint64_t *one = forest->masks + forest->rows[t] * TREES;                                     \
+                    const uint64_t *other = forest->masks + forest->rows[next] * TREES;                                \
+                    const uint16_t *bin = tile + forest->tables[t] * TILE, *side = tile + forest->tables[next] * TILE; \
+                    for (int i = 0; i < TILE; i++)                                                                     \
+                        for (int p = 0; p < PARTS; p++)                                                                \
+                            left[i][p] &= ((const Vector *)(one + bin[i]))[p] & ((const Vector *)(other + side[i]))[p]; \
                 }                                                                                                      \
-                uint64_t alive[TREES];                                                                                 \
-                memcpy(alive, left, sizeof alive);                                                                     \
-                double sum = sums[i];                                                                                  \
-                for (int32_t t = 0; t < trees; t++)                                                                    \
-                    sum += leaves[t * LEAVES + __builtin_ctzll(alive[t])];                                             \
-                sums[i] = sum;                                                                                         \
+                for (size_t i = 0; i < some; i++) {                                                                    \
+                    uint64_t alive[TREES];                                                                             \
+                    memcpy(alive, left[i], sizeof alive);                                                              \
+                    double sum = sums[first + i];                                                                      \
+                    for (int32_t t = 0; t < trees; t++)                                                                \
+                        sum += leaves[t * LEAVES + __builtin_ctzll(alive[t])];                                         \
+                    sums[first + i] = sum;                                                                             \
+                }                                                                                                      \
             }                                                                                                          \
         }                                                                                                              \
     }
@@ -120,8 +138,8 @@ int rightpack_width(void)
     return 16;
 }
 
-/* Raw scores of `count` rows of `matrix` [count, columns]; `bins` [count, forest->used] is room to work in. */
-void rightpack_score(const Forest *forest, int width, const float *matrix, size_t count, uint16_t *bins, double *sums)
+/* Raw scores of `count` rows; `bins` [count up to the next whole tile, forest->groups] is room to work in. */
+void rightpack_score(const Forest *forest, int width, const Matrix *matrix, size_t count, uint16_t *bins, double *sums)
 {
 #ifdef __x86_64__
     if (width == 64) {

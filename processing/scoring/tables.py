@@ -5,7 +5,10 @@ Leaves are numbered from left to right: of the leaves that all splits leave poss
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final, Self
 
 import numpy as np
@@ -24,7 +27,9 @@ from processing.scoring.trees import (
 )
 
 TREES: Final = 8  # of one block: a row of masks is 64 bytes
-MOST_BINS: Final = 2**16
+MOST_BINS: Final = 2**16 // TREES  # what counts masks by 16 bits
+MOST_TOGETHER: Final = 256  # combinations of bins that share a table
+ZERO: Final = np.float32(1e-35)  # LightGBM predicts for 0 where a value is not farther away from it
 ALL: Final = 2**MOST_LEAVES - 1
 Masks = npt.NDArray[np.uint64]
 
@@ -46,10 +51,15 @@ class Binning:
 
     @property
     def thresholds(self) -> npt.NDArray[np.float32]:
-        """The largest 32-bit numbers that are not above the edges: a 32-bit value compares alike with both."""
+        """The largest 32-bit numbers that are not above the edges: a 32-bit value compares alike with both.
+
+        About 0 they keep values together that LightGBM takes for 0.
+        """
         with np.errstate(over="ignore"):
             near = self.edges.astype(np.float32)
-            return np.where(near.astype(np.float64) > self.edges, np.nextafter(near, np.float32(-np.inf)), near)
+            near = np.where(near.astype(np.float64) > self.edges, np.nextafter(near, np.float32(-np.inf)), near)
+        near = np.where((near >= -ZERO) & (near < 0), np.nextafter(-ZERO, np.float32(-np.inf)), near)
+        return np.where((near >= 0) & (near < ZERO), ZERO, near)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,21 +113,52 @@ class Splits:
         return binning
 
 
+Parts = dict[int, Masks]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Columns that share tables, which have a row of masks for each combination of their bins."""
+
+    columns: tuple[int, ...]
+    bins: tuple[int, ...]
+
+    @property
+    def rows(self) -> int:
+        """Number of combinations."""
+        return math.prod(self.bins)
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """By how many rows the next bin of each column is away."""
+        return tuple(math.prod(self.bins[:place]) for place in range(len(self.bins)))
+
+    def table(self, parts: Parts) -> Masks:
+        """Masks [rows, 8] from those of single columns; a column without any excludes nothing."""
+        masks = np.full((self.rows, TREES), ALL, np.uint64)
+        for column, bins, step in zip(self.columns, self.bins, self.steps, strict=True):
+            if column in parts:
+                masks &= parts[column][np.arange(self.rows) // step % bins]
+        return masks
+
+
 @dataclass(frozen=True, slots=True)
 class Tables:
     """The engine's form of a model.
 
-    `starts` [blocks + 1] is each block's first table; `columns` and `rows` [tables] say what a table is about and where
-    it begins in `masks` [rows, 8]; `leaves` is [blocks, 8, 64]; `binnings` has the columns that splits look at.
+    `starts` [blocks + 1] is each block's first table; `about` and `rows` [tables] say which of the `groups` of columns
+    a table is about and where it begins in `masks` [rows, 8]; `leaves` is [blocks, 8, 64]; `binnings` has the columns
+    that splits look at.
     """
 
     trees: int
     starts: npt.NDArray[np.int32]
-    columns: npt.NDArray[np.int32]
+    about: npt.NDArray[np.int32]
     rows: npt.NDArray[np.int64]
     masks: Masks
     leaves: Doubles
     binnings: dict[int, Binning]
+    groups: tuple[Group, ...]
 
     @classmethod
     def of(cls, trees: Trees) -> Self:
@@ -127,13 +168,40 @@ class Tables:
         found = [_laid_out(tree, leaves[n // TREES, n % TREES]) for n, tree in enumerate(trees.trees)]
         splits = Splits.of(trees, np.concatenate([np.zeros(0, np.uint64), *found]))
         binnings = {int(column): splits.binning(column) for column in np.unique(splits.column)}
-        keys, table = np.unique(splits.tree // TREES * trees.columns + splits.column, return_inverse=True)
-        columns = (keys % trees.columns).astype(np.int32)
-        rows = np.cumsum([0, *(binnings[int(column)].bins for column in columns)])
+        groups, parts = _together(binnings), _parts(splits, binnings, blocks)
+        keys = [(b, g) for b in range(blocks) for g, group in enumerate(groups) if parts[b].keys() & set(group.columns)]
+        rows = np.cumsum([0, *(groups[group].rows for _, group in keys)])
         masks = _aligned(int(rows[-1]))
-        _fill(masks, rows, table, splits, binnings)
-        starts = np.searchsorted(keys, np.arange(blocks + 1) * trees.columns).astype(np.int32)
-        return cls(len(trees.trees), starts, columns, rows[:-1].astype(np.int64), masks, leaves, binnings)
+        for (block, group), (first, end) in zip(keys, pairwise(rows), strict=True):
+            masks[first:end] = groups[group].table(parts[block])
+        starts = np.searchsorted([block for block, _ in keys], np.arange(blocks + 1)).astype(np.int32)
+        about = np.array([group for _, group in keys], np.int32)
+        return cls(len(trees.trees), starts, about, rows[:-1].astype(np.int64), masks, leaves, binnings, groups)
+
+
+def _together(binnings: Mapping[int, Binning]) -> tuple[Group, ...]:
+    """Those of fewest bins first, as many columns to a group as have few combinations."""
+    groups: list[Group] = []
+    for column in sorted(binnings, key=lambda column: (binnings[column].bins, column)):
+        bins = binnings[column].bins
+        if groups and groups[-1].rows * bins <= MOST_TOGETHER:
+            last = groups.pop()
+            groups.append(Group((*last.columns, column), (*last.bins, bins)))
+        else:
+            groups.append(Group((column,), (bins,)))
+    return tuple(groups)
+
+
+def _parts(splits: Splits, binnings: dict[int, Binning], blocks: int) -> list[Parts]:
+    """Masks of each block, by column."""
+    keys, table = np.unique(np.stack([splits.tree // TREES, splits.column]), axis=1, return_inverse=True)
+    rows = np.cumsum([0, *(binnings[int(column)].bins for column in keys[1])])
+    masks = np.full((int(rows[-1]), TREES), ALL, np.uint64)
+    _fill(masks, rows, table.ravel(), splits, binnings)
+    found: list[Parts] = [{} for _ in range(blocks)]
+    for block, column, first, end in zip(*keys.tolist(), rows[:-1], rows[1:], strict=True):
+        found[block][column] = masks[first:end]
+    return found
 
 
 def _laid_out(tree: Tree, leaves: Doubles) -> Masks:

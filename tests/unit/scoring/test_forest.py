@@ -16,6 +16,7 @@ from processing.architectures.lightgbm import lgb
 from processing.scoring import forest as engine
 from processing.scoring.ensemble import FEWEST_ROWS, Ensemble
 from processing.scoring.forest import Forest, Width, forest_of
+from processing.scoring.tables import MOST_TOGETHER, Tables
 from processing.scoring.trees import NotCoveredError, Trees
 from rightpack.errors import InternalError
 
@@ -73,8 +74,9 @@ def test_scores_are_lightgbms_to_the_last_bit(
     np.testing.assert_array_equal(forest.chances(rows), booster.predict(rows))
 
 
-def test_values_at_a_threshold_and_next_to_it_go_where_lightgbm_sends_them() -> None:
-    booster = _booster(3, num_leaves=31)
+@pytest.mark.parametrize("bins", [2, 16, 17, 18, 32, 33, 34, 48, 49, 50, 255])  # about whole strides of thresholds
+def test_values_at_a_threshold_and_next_to_it_go_where_lightgbm_sends_them(bins: int) -> None:
+    booster = _booster(3, num_leaves=31, max_bin=bins, rounds=40)
     trees = Trees.parse(booster.model_to_string())
     edges = np.unique(np.concatenate([t.thresholds[~t.categorical & (t.features == 0)] for t in trees.trees]))
     near = edges.astype(np.float32)
@@ -82,6 +84,37 @@ def test_values_at_a_threshold_and_next_to_it_go_where_lightgbm_sends_them() -> 
     rows = np.zeros((len(values), COLUMNS), np.float32)
     rows[:, 0] = values
     np.testing.assert_array_equal(Forest(trees).raw(rows), booster.predict(rows, raw_score=True))
+
+
+def test_columns_of_few_bins_share_a_table_and_every_combination_goes_where_lightgbm_sends_it() -> None:
+    random = np.random.default_rng(4)
+    rows = random.integers(0, 3, (4_000, 9)).astype(np.float32)
+    rows[random.random(rows.shape) < 0.1] = np.nan
+    labels = random.random(len(rows)) < 0.2 + 0.6 * (np.nan_to_num(rows).sum(axis=1) % 2)
+    fixed = {"objective": "binary", "verbosity": -1, "num_threads": 1, "num_leaves": 63, "min_data_in_leaf": 2}
+    booster = lgb.train(fixed, lgb.Dataset(rows, labels.astype(float)), 30)
+    trees = Trees.parse(booster.model_to_string())
+    groups = Tables.of(trees).groups
+    assert len(groups) < 4
+    assert max(group.rows for group in groups) <= MOST_TOGETHER
+    np.testing.assert_array_equal(Forest(trees).raw(rows), booster.predict(rows, raw_score=True))
+
+
+def test_rows_lie_in_memory_as_they_like() -> None:
+    booster = _booster(6)
+    forest = Forest(Trees.parse(booster.model_to_string()))
+    rows = _rows(np.random.default_rng(7), 300, strange=True)
+    for same in (np.asfortranarray(rows), np.repeat(rows, 2, axis=0)[::2], rows[::-1].copy()[::-1]):
+        np.testing.assert_array_equal(forest.raw(same), booster.predict(rows, raw_score=True))
+
+
+def test_a_column_of_more_bins_than_the_engine_counts_is_refused() -> None:
+    column = np.arange(20_000, dtype=np.float32).reshape(-1, 1)
+    asked = {"max_bin": 60_000, "min_data_in_bin": 1, "min_data_in_leaf": 1, "num_leaves": 64, "learning_rate": 1.0}
+    data = lgb.Dataset(column, np.random.default_rng(1).random(len(column)), params=asked)
+    booster = lgb.train({"objective": "regression", "verbosity": -1, "num_threads": 1, **asked}, data, 200)
+    with pytest.raises(NotCoveredError, match=r"column 0 has \d+ bins; the most is 8192"):
+        Forest(Trees.parse(booster.model_to_string()))
 
 
 def test_a_tree_without_a_split_is_its_one_leaf() -> None:
