@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import Final
 
+from rightpack.settings import Training
+
 QUOTA: Final = Path("/sys/fs/cgroup/cpu.max")  # of the container: "<microseconds in each period, or max> <period>"
 
 
@@ -19,3 +21,8 @@ def cores(quota: Path = QUOTA) -> int:
     except (OSError, ValueError, ZeroDivisionError):
         return usable  # no quota, or no such file
     return max(1, min(usable, share))
+
+
+def threads_of(training: Training) -> int:
+    """How many threads a training takes: as many as its settings say, or one per core."""
+    return training.threads or cores()

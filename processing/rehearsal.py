@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from processing.architectures.base import Examples
 from processing.columns import LABEL, PRODUCT, TYPE, WEIGHT
-from processing.cores import cores
+from processing.cores import threads_of
 from processing.features.encoder import Encoded, Encoder
 from processing.features.expressions import FloatArray
 from processing.features.rows import Rows
@@ -59,7 +59,7 @@ class Rehearsal:
         """Encode the products; labels of others are left out. ContractError where a column is missing."""
         known = pc.index_in(labels[PRODUCT], value_set=products.narrow[PRODUCT].combine_chunks())
         placed = labels.append_column(PLACE, known).filter(known.is_valid()).sort_by(PLACE)
-        encoder, encoded = products.encode(settings.features, None, workers=_threads(settings))
+        encoder, encoded = products.encode(settings.features, None, workers=threads_of(settings.training))
         return cls(settings, encoder, encoded, placed)
 
     @property
@@ -70,7 +70,7 @@ class Rehearsal:
 
     def run(self, package_types: Sequence[str]) -> list[Rehearsed]:
         """Types side by side on all cores, in the order given; DataError where one has too little to learn from."""
-        threads = _threads(self.settings)
+        threads = threads_of(self.settings.training)
         workers = max(1, min(threads, len(package_types)))
         with ThreadPoolExecutor(workers) as pool:  # growing trees lets other threads run
             return list(pool.map(partial(self._learn, threads=threads // workers), package_types))
@@ -89,7 +89,3 @@ class Rehearsal:
     def _seen(self, rows: pa.Table) -> Seen:
         places = np.asarray(rows[PLACE].to_numpy(), dtype=np.intp)
         return Seen.of(self.encoder, self.encoded.take(places), rows.select([PRODUCT, LABEL, WEIGHT]), self.settings)
-
-
-def _threads(settings: Settings) -> int:
-    return settings.training.threads or cores()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, Final
 from gunicorn.app.base import BaseApplication
 
 from processing.artefact import Card, read_index
+from processing.cores import cores
 from processing.invocations import Application
 from processing.job import Job, run_step
 from processing.scoring.bundle import Bundle
@@ -40,7 +40,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn is untyped
         return Application(Bundle.load(self._folder), concurrency=self._options["threads"])
 
 
-def options_of(environment: Mapping[str, str], cores: int) -> dict[str, Any]:
+def options_of(environment: Mapping[str, str], threads: int) -> dict[str, Any]:
     """How to serve: `SAGEMAKER_BIND_TO_PORT` (8080) on `RIGHTPACK_SERVE_HOST`, one thread per core.
 
     The platform calls from outside of the container, so every interface is the default; set 127.0.0.1 on a laptop.
@@ -53,7 +53,7 @@ def options_of(environment: Mapping[str, str], cores: int) -> dict[str, Any]:
         "bind": f"{host}:{port}",
         "workers": 1,
         "worker_class": "gthread",
-        "threads": min(cores, MOST_CONCURRENT),
+        "threads": min(threads, MOST_CONCURRENT),
         "timeout": TIMEOUT_SECONDS,
         "graceful_timeout": 5,
         "keepalive": 30,
@@ -68,7 +68,7 @@ def run(job: Job) -> None:
     entries, _ = read_index(job.model)
     for entry in entries:
         Card.load(job.model / entry.directory)
-    Server(job.model, options_of(job.environment, os.cpu_count() or 1)).run()
+    Server(job.model, options_of(job.environment, cores())).run()
 
 
 def main() -> int:

@@ -22,7 +22,7 @@ from processing.architectures.ordinal.trees import DEFAULTS as JOINT
 from processing.artefact import Card, Entry, libraries, write_index
 from processing.checkpoints import Checkpoints
 from processing.columns import LABEL, PRODUCT, WEIGHT
-from processing.cores import cores
+from processing.cores import threads_of
 from processing.features.encoder import Encoded, Encoder
 from processing.features.rows import Rows
 from processing.features.topical import Topical
@@ -130,7 +130,7 @@ def train(
     `say` is told how good the model is while it learns; with `checkpoints` it goes on where one was interrupted.
     """
     rows = rows if isinstance(rows, Rows) else Rows.of(rows)
-    encoder, encoded = rows.encode(settings.features, topics, workers=settings.training.threads or cores())
+    encoder, encoded = rows.encode(settings.features, topics, workers=threads_of(settings.training))
     seen = Seen.of(encoder, encoded, rows.narrow, settings)
     return scorer_of(seen, package_type, settings, source, say=say, checkpoints=checkpoints)
 
@@ -146,7 +146,7 @@ def scorer_of(
 ) -> Scorer:
     """Learn a package type's model from rows that are encoded."""
     training, topics = settings.training, seen.encoder.topics
-    options = Options(training.parameters, training.seed, training.threads or cores(), checkpoints=checkpoints)
+    options = Options(training.parameters, training.seed, threads_of(training), checkpoints=checkpoints)
     learned = _learn(seen, resolve(training.architecture, source), options, say=say)
     card = Card(
         package_type=package_type,

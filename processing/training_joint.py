@@ -12,7 +12,7 @@ from processing.architectures.ordinal.policy import LearnedPolicy
 from processing.architectures.ordinal.trees import Recipe
 from processing.artefact import Card, libraries
 from processing.columns import EVIDENCE, PRODUCT
-from processing.cores import cores
+from processing.cores import threads_of
 from processing.decisions import Policy
 from processing.preparing_joint import first_rows, sound_rows
 from processing.worth import damage_cost
@@ -44,10 +44,9 @@ def train_joint(table: pa.Table, settings: Settings) -> DamageScorer:
 
 
 def _recipe(settings: Settings) -> Recipe:
-    training = settings.training
-    threads = training.threads or cores()
-    given, types = settings.damage_model.parameters, len(settings.package_types)
-    return Recipe.of(given, types=types, seed=training.seed, threads=threads)
+    training, types = settings.training, len(settings.package_types)
+    given = settings.damage_model.parameters
+    return Recipe.of(given, types=types, seed=training.seed, threads=threads_of(training))
 
 
 def _card(table: pa.Table, learned: Learned, settings: Settings) -> Card:

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import resource
 from typing import Any, Final
 
 import numpy as np
 
 STEP: Final = 2  # rounds between two judgements
-
-
-def peak() -> int:
-    """The most memory that this process has held, in bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def average_precision(labels: Any, chances: Any) -> float:

@@ -13,7 +13,8 @@ from typing import Any, Final
 import lightgbm
 import pandas as pd
 
-from benchmarks.speed.judging import by_rounds, peak
+from benchmarks.speed.judging import by_rounds
+from benchmarks.speed.usage import peak
 
 LABEL: Final = "suitable"
 NOT_SEEN: Final = ["product_id", "weight", LABEL]
@@ -27,7 +28,7 @@ def read(path: str) -> tuple[Any, Any]:
     return frame.drop(columns=NOT_SEEN), labels
 
 
-def train(path: str) -> tuple[Any, list[float], int]:
+def train(path: str) -> tuple[Any, list[float], float]:
     """The booster, the seconds after which each round was done, and the most memory in bytes."""
     began, done = time.perf_counter(), list[float]()
     features, labels = read(path)

@@ -17,9 +17,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks.speed.judging import by_rounds, peak
+from benchmarks.speed.judging import by_rounds
 from benchmarks.speed.products import BLOCK, CATEGORIES, FEATURES, OTHERS, SIZES, table
 from benchmarks.speed.ratios import Ratio, quotients
+from benchmarks.speed.usage import peak
 from processing.architectures.base import Examples, Options
 from processing.architectures.lightgbm import LightGBM, lgb
 from processing.columns import LABEL, PRODUCT, WEIGHT
@@ -58,7 +59,7 @@ def write(path: Path, rows: int, first: int = 0) -> Path:
     return path
 
 
-def learn(path: Path, rounds: int) -> tuple[Any, LightGBM, float, int]:
+def learn(path: Path, rounds: int) -> tuple[Any, LightGBM, float, float]:
     """The product's own way, for so many rounds: encoder, model, seconds without the start of Python, peak memory."""
     began = time.perf_counter()
     rows = Rows.read(path.parent, (PRODUCT, LABEL, WEIGHT))

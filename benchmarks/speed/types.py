@@ -16,10 +16,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks.speed.judging import peak
 from benchmarks.speed.products import BLOCK, FEATURES, table
 from benchmarks.speed.ratios import Ratio, quotients
 from benchmarks.speed.training import SEED, labels, run
+from benchmarks.speed.usage import peak
 from processing.columns import LABEL, MOMENT, PRODUCT, TYPE, WEIGHT
 from processing.features.rows import Rows
 from processing.rehearsal import Rehearsal

@@ -20,10 +20,15 @@ from typing import Final
 STATUS: Final = Path("/proc/self/status")
 
 
+def peak() -> float:
+    """The most memory that this program has held, in bytes."""
+    (line,) = (line for line in STATUS.read_text().splitlines() if line.startswith("VmHWM:"))
+    return 1024.0 * int(line.split()[1])
+
+
 def used() -> dict[str, float]:
     """Seconds of processors and the peak of memory in bytes so far."""
-    (line,) = (line for line in STATUS.read_text().splitlines() if line.startswith("VmHWM:"))
-    return {"cpu_seconds": time.process_time(), "peak": 1024.0 * int(line.split()[1])}
+    return {"cpu_seconds": time.process_time(), "peak": peak()}
 
 
 def measured(module: str, arguments: Sequence[str], environment: Mapping[str, str]) -> dict[str, float]:

@@ -53,7 +53,11 @@ def _max_min(values: Floats, weights: Floats) -> Floats:
     return np.maximum.accumulate(best, axis=0)  # two ways to the same mean may differ in the last bit
 
 
-def _means_from(values: Floats, weights: Floats) -> Floats:
-    """Weighted means of the first, the first two, ... types."""
-    means: Floats = np.cumsum(values * weights, axis=0) / np.cumsum(weights, axis=0)
+def _means_from(values: Floats, weights: Floats) -> list[Floats]:
+    """Weighted means of the first, the first two, ... types; by whole rows, which lie side by side in memory."""
+    sums, total = np.zeros_like(values[0]), np.zeros_like(weights[0])
+    means = []
+    for value, weight in zip(values, weights, strict=True):
+        sums, total = sums + value * weight, total + weight
+        means.append(sums / total)
     return means

@@ -44,7 +44,7 @@ class RawColumns:
 
     def codes(self, name: str, vocabulary: tuple[str, ...]) -> Values:
         """Places of a categorical column's texts in a vocabulary, NaN where one is missing or unknown."""
-        return self.made(("codes", name, vocabulary), lambda: codes_of(self.category(name), vocabulary))
+        return self.made(("codes", name, vocabulary), lambda: self._coded(name, vocabulary))
 
     def category(self, name: str) -> pa.Array:
         """A categorical column as texts; an empty text is a missing one, as CSV cannot tell them apart."""
@@ -75,6 +75,15 @@ class RawColumns:
 
     def _evaluated(self, expression: Expression) -> FloatArray:
         return expression.evaluate({name: self._doubles(name) for name in sorted(expression.names)}, self.rows)
+
+    def _coded(self, name: str, vocabulary: tuple[str, ...]) -> Values:
+        held = self._table.column(name).combine_chunks() if self._table.column_names.count(name) == 1 else None
+        if not isinstance(held, pa.DictionaryArray):
+            return codes_of(self.category(name), vocabulary)
+        words = RawColumns(pa.table({name: held.dictionary}), self._source).codes(name, vocabulary)  # each once
+        places = pc.fill_null(held.indices.cast(pa.int64()), len(words)).to_numpy()
+        found: Values = np.append(words, np.float32(np.nan))[places]
+        return found
 
     def _counted(self, name: str, buckets: int) -> Matrix:
         values = self._pick(name, Kind.TEXT)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import pyarrow as pa
 
 from processing.artefact import ARCHIVE, Entry, joint_policy, read_index, unpack
 from processing.columns import LIQUID, MASS, OVERRIDES, PREVIOUS, PRICE, PRODUCT, SIDES
+from processing.cores import cores
 from processing.outcomes import recommendations
 from processing.recommend import Scored, decided
 from processing.scoring.bundle import Bundle
@@ -67,9 +67,8 @@ class Pass:
 
     def run(self, files: Sequence[Path], target: Path, seen: Callable[[int], object] = lambda _: None) -> int:
         """Read `files`, write `target`; `seen` hears of each block's number of rows. How many rows there were."""
-        workers = os.cpu_count() or 1
         with ParquetSink(target) as sink:
-            for table in stream(blocks(files, self.columns), self.work, workers=workers):
+            for table in stream(blocks(files, self.columns), self.work, workers=cores()):
                 sink.write(table)
                 seen(table.num_rows)
         return sink.rows

@@ -99,6 +99,18 @@ def test_missing_empty_and_unseen_categories_are_all_missing(kind: str | None) -
     assert np.isnan(encode(learn([ROW]), [{**ROW, "kind": kind}])[0, 3])
 
 
+@given(st.lists(st.sampled_from(["a", "b", "", "unseen", None]), max_size=30), st.booleans())
+def test_a_column_of_codes_and_words_encodes_as_its_words_do(texts: list[str | None], as_numbers: bool) -> None:
+    """Parquet and Arrow keep repeated words once."""
+    kinds = [None if text is None else len(text) for text in texts] if as_numbers else texts
+    plain = pa.chunked_array([pa.array(kinds, pa.int64() if as_numbers else pa.string())])
+    vocabulary = ("1", "0") if as_numbers else ("b", "a")
+    parts = [plain.slice(0, 7), plain.slice(7)]
+    folded = pa.chunked_array([part.combine_chunks().dictionary_encode() for part in parts])
+    want = RawColumns(pa.table({"kind": plain}), "words").codes("kind", vocabulary)
+    np.testing.assert_array_equal(RawColumns(pa.table({"kind": folded}), "codes").codes("kind", vocabulary), want)
+
+
 def test_words_are_counted_in_the_bucket_of_their_checksum() -> None:
     counts = token_counts(pa.array(["Glass cup, glass!", None, "", "  "]), 8)
     expected = np.zeros(8)
