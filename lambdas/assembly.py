@@ -1,21 +1,20 @@
-"""Puts together what the functions around runs share; each part is built once per environment."""
+"""Puts together what several functions around runs share; each part is built once per environment.
+
+What one of them needs alone is put together there, so that none imports what only others need.
+"""
 
 from __future__ import annotations
 
 from functools import cache
 
 from lambdas import environment
-from rightpack.batches import Batches
 from rightpack.dispatch import Dispatcher
-from rightpack.launch import Launcher, Planner
 from rightpack.ledger import Ledger, Run
 from rightpack.metrics import Metrics
 from rightpack.notices import Notices, Outbox
-from rightpack.reconcile import Reconciler
 from rightpack.run_jobs import JobLogs, RunJobs
 from rightpack.settings import Settings
 from rightpack.starting import Starter
-from rightpack.tracking import Tracker
 
 
 @cache
@@ -54,23 +53,3 @@ def dispatcher() -> Dispatcher:
     layout = environment.layout()
     starter = Starter(layout, environment.client("sagemaker"), ledger(), environment.now)
     return Dispatcher(starter, Settings.load(layout.stage).launching)
-
-
-@cache
-def launcher() -> Launcher:
-    """Takes trigger objects."""
-    planner = Planner(environment.layout(), environment.client("s3"), environment.client("sagemaker"), environment.now)
-    return Launcher(planner, ledger(), dispatcher(), outbox())
-
-
-@cache
-def tracker() -> Tracker:
-    """Follows executions."""
-    return Tracker(environment.client("sagemaker"), dispatcher().starter, outbox(), jobs(), environment.now)
-
-
-@cache
-def reconciler() -> Reconciler:
-    """Makes everything right."""
-    batches = Batches(ledger(), environment.now)
-    return Reconciler(environment.layout(), tracker(), dispatcher(), batches, metrics())

@@ -44,17 +44,23 @@ def results_page(reports: Sequence[Mapping[str, Any]]) -> str:
         reports=len(reports),
         at=last["at"],
         machine=last["machine"],
-        failed=last.get("failed", {}),
+        failed={**last.get("failed", {}), **_without_value(last)},
         seconds=last.get("seconds", {}),
     )
 
 
+def _without_value(report: Mapping[str, Any]) -> dict[str, str]:
+    """Why ratios of a report have no value."""
+    return {name: ratio["why"] for name, ratio in report["ratios"].items() if ratio["value"] is None}
+
+
 def _by_name(reports: Sequence[Mapping[str, Any]]) -> dict[str, list[Result]]:
-    """Results of each ratio, oldest first; a report need not have all of them."""
+    """Results of each ratio that have a value, oldest first; a report need not have all of them."""
     found: dict[str, list[Result]] = {}
     for report in reports:
         at = dt.datetime.fromisoformat(report["at"])
-        for name, ratio in report["ratios"].items():
+        measured = {name: ratio for name, ratio in report["ratios"].items() if ratio["value"] is not None}
+        for name, ratio in measured.items():
             found.setdefault(name, []).append(Result(at, ratio))
     return found
 

@@ -15,7 +15,10 @@ WALL: Clock = time.perf_counter
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """The median of `runs`, which must be at least or at most the goal; `figures` say what stands behind it."""
+    """The median of `runs`, which must be at least or at most the goal; `figures` say what stands behind it.
+
+    Without runs there is nothing to compare, and the goal is missed; `why` says what was wrong.
+    """
 
     name: str
     runs: tuple[float, ...]
@@ -25,18 +28,21 @@ class Ratio:
     why: str = ""
 
     @property
-    def value(self) -> float:
-        """The median."""
-        return statistics.median(self.runs)
+    def value(self) -> float | None:
+        """The median, if there is one."""
+        return statistics.median(self.runs) if self.runs else None
 
     @property
     def met(self) -> bool:
         """Whether the goal is reached."""
+        if self.value is None:
+            return False
         return self.value >= self.goal if self.at_least else self.value <= self.goal
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, with the spread of the runs; `why` explains a goal that is missed."""
-        plain: dict[str, Any] = {"value": round(self.value, 4), "goal": self.goal, "met": self.met}
+        value = None if self.value is None else round(self.value, 4)
+        plain: dict[str, Any] = {"value": value, "goal": self.goal, "met": self.met}
         plain["bound"] = "at least" if self.at_least else "at most"
         plain["runs"] = [round(run, 4) for run in self.runs]
         plain["figures"] = self.figures

@@ -83,9 +83,9 @@ def keep(outcome: Outcome, target: Path) -> Path:
 def described(ratio: Ratio) -> str:
     """A ratio as one line."""
     bound = "at least" if ratio.at_least else "at most"
-    spread = f"[{min(ratio.runs):.3g}, {max(ratio.runs):.3g}]"
+    found = f"{ratio.value:.3g} [{min(ratio.runs):.3g}, {max(ratio.runs):.3g}]" if ratio.runs else "no figure"
     met = "met   " if ratio.met else "MISSED"
-    return f"{met} {ratio.name}: {ratio.value:.3g} {spread} ({bound} {ratio.goal:g}) {ratio.why}".rstrip()
+    return f"{met} {ratio.name}: {found} ({bound} {ratio.goal:g}) {ratio.why}".rstrip()
 
 
 def machine() -> dict[str, Any]:

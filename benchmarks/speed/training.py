@@ -105,7 +105,7 @@ def measure(folder: Path, runs: int, rows: int = ROWS, held: int = HELD) -> list
 
 def _ratio(name: str, figure: str, goal: float, plain: Any, ours: Any, *, figures: dict[str, Any], why: str) -> Ratio:
     theirs, own = ([one[figure] for one in each] for each in (plain, ours))
-    found = (float("inf"),) if why else quotients(own, theirs)
+    found = () if why else quotients(own, theirs)
     return Ratio(name, found, goal, at_least=False, figures={**figures, "ours": own, "pandas": theirs}, why=why)
 
 

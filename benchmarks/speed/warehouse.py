@@ -61,7 +61,7 @@ def measure(folder: Path, runs: int, rows: int = ROWS, merged: int = MERGED) -> 
 def _ratio(name: str, ours: list[float], alone: list[float], counts: tuple[int, int]) -> Ratio:
     figures = {"embedded_seconds": ours, "duckdb_seconds": alone, "rows_after": counts}
     equal = counts[0] == counts[1]
-    runs = quotients(ours, alone) if equal else (float("inf"),)
+    runs = quotients(ours, alone) if equal else ()
     return Ratio(f"{name} over DuckDB", runs, 1.3, at_least=False, figures=figures, why="" if equal else "rows differ")
 
 

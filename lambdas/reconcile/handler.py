@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any
 
-from lambdas.assembly import reconciler
+from lambdas import environment
+from lambdas.assembly import dispatcher, ledger, metrics
+from lambdas.following import tracker
+from rightpack.batches import Batches
+from rightpack.reconcile import Reconciler
+
+
+@cache
+def reconciler() -> Reconciler:
+    """Makes everything right; built once per environment."""
+    batches = Batches(ledger(), environment.now)
+    return Reconciler(environment.layout(), tracker(), dispatcher(), batches, metrics())
 
 
 def handler(_event: dict[str, Any], _context: object) -> dict[str, Any]:

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import json
 import traceback
+from functools import cache
 from typing import Any
 
-from lambdas.assembly import launcher
+from lambdas import environment
+from lambdas.assembly import dispatcher, ledger, outbox
 from rightpack.errors import Fault, TriggerError
+from rightpack.launch import Launcher, Planner
 from rightpack.trigger import TriggerObject
+
+
+@cache
+def launcher() -> Launcher:
+    """Takes trigger objects; built once per environment."""
+    planner = Planner(environment.layout(), environment.client("s3"), environment.client("sagemaker"), environment.now)
+    return Launcher(planner, ledger(), dispatcher(), outbox())
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import zlib
 from typing import Any, Final
 
-from lambdas.assembly import dispatcher, tracker
+from lambdas.assembly import dispatcher
+from lambdas.following import tracker
 
 MOST_STARTS: Final = 2  # one for the slot that came free, one for a slot that somebody else's start has missed
 

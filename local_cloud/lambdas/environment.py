@@ -94,8 +94,9 @@ class Environment:
         self.function, self._children, self._faults = function, machine.children, machine.faults
         self.stream = f"{time.strftime('%Y/%m/%d')}/[$LATEST]{uuid.uuid4().hex}"
         self._api = RuntimeApi()
-        folder = _unpack(function, code, machine.root)
-        self._log_path = folder.parent / f"{self.stream[-12:]}.log"
+        folder, home = _unpack(function.code_sha, code, machine.root), machine.root / function.name
+        home.mkdir(parents=True, exist_ok=True)
+        self._log_path = home / f"{self.stream[-12:]}.log"
         self._log_position = 0
         variables = _variables(function, folder, machine)
         with self._log_path.open("wb") as log:
@@ -164,8 +165,9 @@ def _died(kind: str, message: str) -> Reply:
     return Reply(json.dumps({"errorType": kind, "errorMessage": message}).encode(), failed=True, died=True)
 
 
-def _unpack(function: Function, code: bytes, root: Path) -> Path:
-    folder = root / function.name / function.code_sha.replace("/", "_")[:16]
+def _unpack(code_sha: str, code: bytes, root: Path) -> Path:
+    """Where a zip lies unpacked: once, however many functions it is of, so that they compile it once, too."""
+    folder = root / ".code" / code_sha.replace("/", "_")[:16]
     if folder.exists():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -173,7 +175,7 @@ def _unpack(function: Function, code: bytes, root: Path) -> Path:
     with zipfile.ZipFile(io.BytesIO(code)) as archive:
         archive.extractall(fresh)
     try:
-        fresh.rename(folder)  # whole or not at all: several environments of a function may start at once
+        fresh.rename(folder)  # whole or not at all: several environments may start at once
     except OSError:
         shutil.rmtree(fresh)
     return folder
@@ -190,7 +192,7 @@ def _command(function: Function, warm: WarmRuntime | None) -> list[str]:
 def _variables(function: Function, folder: Path, machine: Machine) -> dict[str, str]:
     return {
         "PATH": os.environ.get("PATH", os.defpath),
-        "HOME": str(folder),
+        "HOME": str(machine.root / function.name),
         **ENVIRONMENT,
         "PYTHONPATH": f"{folder}:{machine.runtime}",
         "LAMBDA_TASK_ROOT": str(folder),

@@ -38,6 +38,11 @@ class IntakeReport:
         return self.accepted + self.rejected
 
     @property
+    def worst(self) -> tuple[str, int]:
+        """Why most of the refused rows were refused, and how many they are."""
+        return Counter(self.reasons).most_common(1)[0]
+
+    @property
     def paths(self) -> list[Path]:
         """Parquet files for the table, in order."""
         return [part.path for part in self.parts]
@@ -75,7 +80,7 @@ def _rows(parts: Iterable[Part]) -> int:
 def _nothing(report: IntakeReport) -> str:
     if not report.rejected:
         return "The file has no rows."
-    reason, count = Counter(report.reasons).most_common(1)[0]
+    reason, count = report.worst
     first = pq.read_table(report.quarantine[0].path).slice(0, 1).to_pylist()[0]
     return (
         f"None of the {report.rejected} rows can be used. Most often ({count} rows): {reason}. "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import functools
 import types
 import typing
@@ -37,7 +36,9 @@ def build(cls: type[T], raw: object, path: str = "", *, origin: Callable[[str], 
 
 def nearest(key: str, names: Sequence[str]) -> str:
     """A hint for whoever misspelt `key`: the most similar name, or all of them."""
-    close = difflib.get_close_matches(key, names, n=1)
+    from difflib import get_close_matches  # a cold start must not wait for what only mistakes need
+
+    close = get_close_matches(key, names, n=1)
     return f" Did you mean {close[0]!r}?" if close else f" Known are: {', '.join(sorted(names))}."
 
 

@@ -13,11 +13,11 @@ from rightpack.cli.embedded import Embedded, embedded_cloud
 from rightpack.cli.stage import Stage
 from rightpack.cli.waiting import await_runs, request_drops
 from rightpack.ledger import Run
+from tests.e2e.waiting import TIMEOUT
 
 PRODUCTS = 3_000
 DATE = "2026-09-13"
 LENIENT = {"gate": {"criteria": [{"metric": "roc_auc", "floor": 0.5}]}}
-TIMEOUT = 300.0
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +16,12 @@ from rightpack.cli import clock, control, facts, permissions, upload, weeks
 from rightpack.cli.embedded import Embedded, embedded_cloud
 from rightpack.cli.stage import Stage
 from rightpack.cli.waiting import await_runs, request_drops
+from tests.e2e.waiting import looked_for
 
 PRODUCTS = 1_500
 DATE = "2026-09-13"
 LENIENT = {"gate": {"criteria": [{"metric": "roc_auc", "floor": 0.5}]}}
 RUN_SECONDS = 240.0
-LOOK_SECONDS = 60.0
 
 
 def record(cloud: Embedded) -> dict[str, Any]:
@@ -80,8 +78,8 @@ def _poison(stage: Stage) -> int:
         found = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["ApproximateNumberOfMessages"])
         return int(found["Attributes"]["ApproximateNumberOfMessages"])
 
-    count = _until(buried)
-    _until(lambda: any("dead-letters" in alarm["name"] for alarm in facts.alarms(stage)))
+    count = looked_for(buried)
+    looked_for(lambda: any("dead-letters" in alarm["name"] for alarm in facts.alarms(stage)))
     return count
 
 
@@ -94,7 +92,7 @@ def _a_day(stage: Stage) -> None:
     fired = control.ask(f"_local/clock/advance/{clock.seconds('1d')}")["fired"]
     [daily] = [item["time"] for item in fired if item["schedule"] == stage.layout.named("unload-inference-daily")]
     owed = f"{ages.PIPELINE}-inference-daily"
-    _until(lambda: (noted := stage.ledger.find(owed)) is not None and noted.created_at[:19] >= daily[:19])
+    looked_for(lambda: (noted := stage.ledger.find(owed)) is not None and noted.created_at[:19] >= daily[:19])
 
 
 def _policies(stage: Stage) -> dict[str, dict[str, Any]]:
@@ -110,13 +108,6 @@ def _policies(stage: Stage) -> dict[str, dict[str, Any]]:
         }
         for role in names
     }
-
-
-def _until(question: Callable[[], int]) -> int:
-    deadline = time.monotonic() + LOOK_SECONDS
-    while not (found := question()) and time.monotonic() < deadline:
-        time.sleep(0.2)
-    return found
 
 
 def main(root: Path, target: Path) -> None:

@@ -22,9 +22,10 @@ from rightpack.cli.stage import Stage
 from rightpack.cli.waiting import await_runs, request_drops
 from rightpack.layout import PipelineKind, split_uri
 from rightpack.ledger import Run, RunState
-from tests.e2e.conftest import DATE, TIMEOUT
+from tests.e2e.conftest import DATE
 from tests.e2e.test_cycle import registered
 from tests.e2e.test_resume import steps_of
+from tests.e2e.waiting import TIMEOUT
 
 pytestmark = [
     pytest.mark.sdk,

@@ -6,7 +6,6 @@ import hashlib
 import io
 import json
 import tarfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,16 +18,8 @@ from rightpack.layout import split_uri
 from rightpack.ledger import Run, RunState
 from rightpack.registry import ModelPackage
 from rightpack.trigger import TriggerObject
-from tests.e2e.conftest import PRODUCTS, TIMEOUT, Drop
-
-
-def until(condition: Callable[[], Any]) -> Any:
-    """Wait for a condition; fail with what it last was."""
-    deadline = time.monotonic() + TIMEOUT
-    while not (found := condition()) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert found
-    return found
+from tests.e2e.conftest import PRODUCTS, Drop
+from tests.e2e.waiting import TIMEOUT, until
 
 
 def ended(stage: Stage, run_id: str) -> Run:

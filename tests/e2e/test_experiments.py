@@ -16,7 +16,7 @@ from rightpack.cli.records import RunRecord
 from rightpack.cli.stage import Stage
 from rightpack.export import CHECKSUMS
 from rightpack.ledger import Run
-from tests.e2e.test_cycle import until
+from tests.e2e.waiting import until
 
 RIGHTPACK = Path(sys.executable).parent / "rightpack"
 # An architecture of one's own that any data can be learned with: the share of suitable products, for all alike.

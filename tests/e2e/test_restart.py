@@ -19,9 +19,10 @@ from rightpack.cli import facts, upload, weeks
 from rightpack.cli.stage import Stage
 from rightpack.cli.waiting import await_runs, request_drops
 from rightpack.ledger import Run, RunState
-from tests.e2e.conftest import DATE, LENIENT, TIMEOUT
-from tests.e2e.test_cycle import ended, until
+from tests.e2e.conftest import DATE, LENIENT
+from tests.e2e.test_cycle import ended
 from tests.e2e.test_hands import say
+from tests.e2e.waiting import TIMEOUT, until
 
 PRODUCTS = 1_500
 LAST_LINE = "export SSL_CERT_FILE="

@@ -20,7 +20,8 @@ from rightpack.cli.stage import Stage
 from rightpack.gate import Outcome
 from rightpack.layout import split_uri
 from rightpack.ledger import Run, RunState
-from tests.e2e.test_cycle import ended, put_again, registered, until
+from tests.e2e.test_cycle import ended, put_again, registered
+from tests.e2e.waiting import until
 
 TIMES = Path(__file__).resolve().parents[2] / "out" / "resume.json"
 JOBS = ("ProcessingJob", "TrainingJob", "TransformJob", "TuningJob")

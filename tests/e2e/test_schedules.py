@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,9 +24,9 @@ from rightpack.cli.embedded import CREDENTIALS, TEMPLATES
 from rightpack.cli.stage import Stage
 from rightpack.layout import TRIGGER_NAME, PipelineKind, Stack, drop_prefix, stack_name
 from rightpack.ledger import Run, RunState
+from tests.e2e.waiting import looked_for
 
 PRODUCTS = 60
-WAIT_SECONDS = 60.0
 UNLOADS = ("training-weekly", "inference-daily", "inference-monthly", "topics-monthly")
 DONE = {"Type": "Equals", "LeftValue": "done", "RightValue": "done"}
 IDLE = {"Name": "Idle", "Type": "Condition", "Arguments": {"Conditions": [DONE], "IfSteps": [], "ElseSteps": []}}
@@ -141,13 +140,7 @@ def _await(stage: Stage, month: Month, count: int) -> None:
         month.runs = [run for kind in PipelineKind for run in stage.ledger.recent(kind.value)]
         return len([run for run in month.runs if not run.open]) == count
 
-    _until(ended)
-
-
-def _until(question: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not question() and time.monotonic() < deadline:
-        time.sleep(0.05)
+    looked_for(ended)
 
 
 def test_weekly_daily_and_monthly_schedules_fire_at_their_hours(month: Month) -> None:

@@ -27,7 +27,8 @@ from rightpack.ledger import RUNNING, Run
 from rightpack.mapping import TopicMapping
 from rightpack.mapping_desk import Desk, Held, Outcome, State
 from rightpack.trigger import TriggerObject
-from tests.e2e.conftest import DATE, LENIENT, TIMEOUT, Drop
+from tests.e2e.conftest import DATE, LENIENT, Drop
+from tests.e2e.waiting import TIMEOUT
 from tests.unit.topics.test_pipeline import render, rendered
 
 GROUP = "rightpack-dev-topics"

@@ -75,7 +75,7 @@ TOOLS: Final = (
     ),
     Tool(
         "prefect",
-        ("prefect==3.8.8", "fastapi==0.115.14"),  # it does not load with the newest fastapi
+        ("prefect==3.8.8", "fastapi==0.139.2", "starlette==1.10.0"),  # it does not load with whatever is newest
         ("python", "prefect_flow.py"),
         {
             "PREFECT_HOME": "{state}",

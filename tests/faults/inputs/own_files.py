@@ -70,6 +70,7 @@ def bad_own_files() -> Iterator[Bad]:
 
 def _whole_files() -> Iterator[Bad]:
     latin = products(product(90, title="Krüge")).decode().encode("latin-1")
+    many = (product(90 + i, length_cm="abc") for i in range(11))
     half, semicolons = gzip.compress(products(), mtime=0)[:120], products().replace(b",", b";")
     mapping = b'[columns]\ncategory = "categorie"\n'
     crates = labels(*(label(i, "crate") for i in range(5)))
@@ -84,4 +85,5 @@ def _whole_files() -> Iterator[Bad]:
     yield _whole(
         "mapping-in-vain", "The mapping names no column of it.", products__csv=products(), mapping__toml=mapping
     )
+    yield _whole("many-odd-numbers", "More of its rows than may be cannot be used.", products__csv=products(*many))
     yield _whole("unknown-types", "No label is of a known package type.", labels__csv=crates)

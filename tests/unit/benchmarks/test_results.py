@@ -49,6 +49,15 @@ def test_every_report_is_kept_and_the_page_shows_them_all(tmp_path: Path) -> Non
     assert "1.5, from 1.2 to 1.6; at most 1.3" in html
 
 
+def test_what_could_not_be_compared_is_missed_and_told_without_a_figure(tmp_path: Path) -> None:
+    none = Ratio("peers", (), 1, at_least=False, why="not run: one")
+    outcome = run({"first": lambda: [GOOD, none]})
+    assert outcome.missed == ["peers"]
+    page = keep(outcome, tmp_path / "bench.json").read_text()
+    assert json.loads((tmp_path / "bench.json").read_text())["ratios"]["peers"]["value"] is None
+    assert "not run: one" in page
+
+
 def test_the_page_takes_each_ratio_from_the_last_report_that_has_it() -> None:
     machine = {"cores": 2, "processor": "one", "load": 0.1}
     early = {"at": "2026-11-20T00:00:00+00:00", "machine": machine, "ratios": {"merge": BAD.to_dict()}}
