@@ -35,8 +35,8 @@ PLAN: Final = "jobs.json"
 SEED: Final = 7
 LAST_WORDS: Final = 1500
 _WHY: Final = (
-    "the steps are two fifths of what the demo asks of the processors, which are busy nine tenths of its trainings; the "
-    "rest is AWS itself: calls and their policies, the warehouse's SQL, functions, and a process with mounts for each job"
+    "the steps are two fifths of what the demo asks of the processors, which its trainings keep busy; the rest is AWS: "
+    "calls and their policies, the warehouse's SQL, functions, a process with mounts for each job"
 )
 
 
