@@ -129,9 +129,7 @@ def _arrays(tables: Tables) -> dict[str, npt.NDArray[Any]]:
         "masks": tables.masks,
         "leaves": tables.leaves,
         "sources": np.array(used, np.int32),
-        "members": np.repeat(np.arange(len(tables.groups)), [len(group.columns) for group in tables.groups]).astype(
-            np.int32
-        ),
+        "members": np.array([number for number, group in enumerate(tables.groups) for _ in group.columns], np.int32),
         "steps": np.array([step for group in tables.groups for step in group.steps], np.int32),
         "categories": np.array([binning.categories for binning in binnings], np.int32),
         "edges": np.array([len(binning.edges) for binning in binnings], np.int32),

@@ -27,7 +27,7 @@ from processing.scoring.trees import (
 )
 
 TREES: Final = 8  # of one block: a row of masks is 64 bytes
-MOST_BINS: Final = 2**16 // TREES  # what counts masks by 16 bits
+MOST_BINS: Final = 2**16 // TREES  # 16 bits count the masks up to a bin's
 MOST_TOGETHER: Final = 256  # combinations of bins that share a table
 ZERO: Final = np.float32(1e-35)  # LightGBM predicts for 0 where a value is not farther away from it
 ALL: Final = 2**MOST_LEAVES - 1
