@@ -43,8 +43,8 @@ from processing.profiling import label_counts
 from processing.scoring.bundle import Scorer
 from processing.train import train
 from rightpack import warehouse
-from rightpack.gate import Outcome, Verdict, decide
-from rightpack.registry import ModelPackage
+from rightpack.gate import Verdict, decide
+from rightpack.registry import ModelPackage, Outcome
 from rightpack.settings import Settings
 
 ROWS: Final = 4000

@@ -22,7 +22,8 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from rightpack.batches import Batches, BatchFile
+from rightpack.batch_file import BatchFile
+from rightpack.batches import Batches
 from rightpack.cli import faults, running
 from rightpack.cli.embedded import embedded_cloud
 from rightpack.cli.stage import Stage

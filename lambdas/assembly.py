@@ -6,15 +6,18 @@ What one of them needs alone is put together there, so that none imports what on
 from __future__ import annotations
 
 from functools import cache
+from typing import TYPE_CHECKING
 
 from lambdas import environment
 from rightpack.dispatch import Dispatcher
 from rightpack.ledger import Ledger, Run
 from rightpack.metrics import Metrics
 from rightpack.notices import Notices, Outbox
-from rightpack.run_jobs import JobLogs, RunJobs
 from rightpack.settings import Settings
 from rightpack.starting import Starter
+
+if TYPE_CHECKING:
+    from rightpack.run_jobs import RunJobs
 
 
 @cache
@@ -37,6 +40,8 @@ def outbox() -> Outbox:
 
 
 def _last_words(run: Run) -> str:
+    from rightpack.run_jobs import JobLogs  # a cold start must not wait for what only failures need
+
     logs = JobLogs(environment.client("logs"), jobs())
     return logs.last_words(run.execution_arn, run.step)
 
@@ -44,6 +49,8 @@ def _last_words(run: Run) -> str:
 @cache
 def jobs() -> RunJobs:
     """Reads steps and jobs."""
+    from rightpack.run_jobs import RunJobs  # likewise
+
     return RunJobs(environment.client("sagemaker"), environment.client("s3"))
 
 

@@ -101,7 +101,7 @@ class Workbench:
             retry_policies=job_retries(),
         )
 
-    def transform(self, name: str, *, model_name: Any, data: Any, cached: bool = False) -> TransformStep:
+    def transform(self, name: str, *, model_name: Any, data: Any, cached: bool = False) -> Transform:
         """Make a transform step that posts every Parquet file below `data` whole and keeps what comes back.
 
         There is no split for Parquet, so files must be right-sized before: at most `PAYLOAD_MB` each. A `cached` one
@@ -126,7 +126,7 @@ class Workbench:
             # a transform job has no maximum run time: these two bound a container that hangs
             model_client_config={"InvocationsTimeoutInSeconds": 600, "InvocationsMaxRetries": 2},
         )
-        return TransformStep(
+        return Transform(
             name=name,
             step_args=arguments,
             cache_config=cache() if cached else None,
@@ -146,6 +146,20 @@ class Workbench:
             output_kms_key=KEY,
             sagemaker_session=self.session,
         )
+
+
+class Transform(TransformStep):  # type: ignore[misc]  # the SDK is untyped
+    """A transform step whose number of machines may be a pipeline parameter: the SDK's own takes whole numbers only."""
+
+    instances: Any = None
+
+    @property
+    def arguments(self) -> Any:
+        """The request of the job."""
+        request = super().arguments
+        if self.instances is not None:
+            request["TransformResources"]["InstanceCount"] = self.instances
+        return request
 
 
 def stage_environment() -> dict[str, str]:

@@ -28,11 +28,11 @@ from processing.statistics.curves import precision_recall, reliability
 from processing.statistics.drift import compare
 from processing.statistics.metrics import Ranked
 from rightpack.candidates import NOBODY
-from rightpack.gate import Evidence, Outcome, Verdict, decide
+from rightpack.gate import Evidence, Verdict, decide
 from rightpack.layout import Metric
 from rightpack.metrics import Metrics
 from rightpack.packaging import EVERY_TYPE
-from rightpack.registry import Registry, manual_changes
+from rightpack.registry import Outcome, Registry, manual_changes
 from rightpack.settings import Settings
 
 

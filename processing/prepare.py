@@ -30,6 +30,7 @@ from processing.tables import Limits, write_parts
 from rightpack.errors import DataError
 from rightpack.packaging import EVERY_TYPE
 from rightpack.settings import Settings, Split
+from rightpack.settings.steps import Machine
 from rightpack.trigger import DropData
 
 
@@ -168,7 +169,8 @@ def _check_validation(table: pa.Table, sides: Sides) -> None:
 
 
 def _write(job: Job, settings: Settings, sides: Outputs, record: Record) -> None:
-    right_sized = Limits.of_requests(settings.inference, settings.steps.machines.get("ScoreValidation"))
+    machine = settings.steps.machines.get("ScoreValidation", Machine())
+    right_sized = Limits.of_requests(settings.inference, instances=machine.instances)
     _write_one(record, job.output("train"), sides.train, Limits())
     _write_one(record, job.output("validation"), sides.validation, right_sized)
     _write_one(record, job.output("labels"), sides.labels, Limits())

@@ -40,7 +40,9 @@ def run(job: Job, arguments: Arguments) -> None:
     record.read("data", job.input("data"), drop.rows)
     products, doubled = one_per_product(drop.table)
     features, folder = job.output("features"), job.output("profile")
-    parts = write_parts(products, features, Limits.of_requests(settings.inference))
+    parts = write_parts(
+        products, features, Limits.of_requests(settings.inference, instances=settings.inference.machines)
+    )
     record.wrote("features", features, products.num_rows)
     profile = {
         "version": 1,

@@ -15,7 +15,6 @@ import pyarrow.parquet as pq
 from rightpack.errors import DataError
 from rightpack.manifest import files_in
 from rightpack.settings import Inference
-from rightpack.settings.steps import Machine
 
 LARGE: Final = 256.0  # megabytes: files that are read by our own steps need no small pieces
 FEWEST: Final = 10_000  # rows that are worth a file of their own
@@ -36,9 +35,8 @@ class Limits:
     workers: int = 1
 
     @classmethod
-    def of_requests(cls, inference: Inference, machine: Machine | None = None) -> Self:
-        """Right for a transform job, on one machine unless the step's own `machine` says more."""
-        instances = machine.instances if machine else 1
+    def of_requests(cls, inference: Inference, *, instances: int) -> Self:
+        """Right for a transform job on so many machines."""
         return cls(inference.most_rows, inference.megabytes_per_file, instances, inference.workers)
 
     def files(self, rows: int, least: int = 1) -> int:

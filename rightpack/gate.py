@@ -7,16 +7,14 @@ rejects the candidate, or holds it until a person has decided.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from enum import StrEnum
 from typing import Any, Final
 
 from rightpack.errors import SettingsError
+from rightpack.registry import Outcome, registry_text
 from rightpack.settings import Criterion, Gate
 
-REASON_LENGTH: Final = 256  # a value of CustomerMetadataProperties
 HOLD: Final = "hold"
 SAVING: Final = "cost_saving"
 CHANCE: Final = ", which chance may explain"
@@ -34,14 +32,6 @@ CIRCUMSTANCES: Final[Mapping[str, str]] = {
 }
 COMPARED: Final = LOSSES | GAINS
 KNOWN: Final = COMPARED | CIRCUMSTANCES.keys()
-
-
-class Outcome(StrEnum):
-    """What becomes of a candidate; the values are the registry's own approval states."""
-
-    APPROVED = "Approved"
-    REJECTED = "Rejected"
-    HELD = "PendingManualApproval"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +116,6 @@ class Verdict:
             "reason": self.reason,
             "checks": [asdict(c) for c in self.checks],
         }
-
-
-def registry_text(text: str) -> str:
-    """`text` in the characters and length that a registry property takes (no comma, no semicolon)."""
-    text = text.replace(",", " -").replace(";", " /")
-    return re.sub(r"[^\w\s.:/=+@-]", " ", text, flags=re.ASCII)[:REASON_LENGTH].strip() or "none"
 
 
 def decide(evidence: Evidence, gate: Gate) -> Verdict:

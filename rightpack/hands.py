@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from rightpack.errors import SettingsError
-from rightpack.gate import Outcome
 from rightpack.layout import Layout
 from rightpack.ledger import MOST_REASON, Ledger, Run, RunState, stamp
-from rightpack.registry import ModelPackage, Registry
+from rightpack.registry import ModelPackage, Outcome, Registry
 
 PIPELINE: Final = "registry"  # what the ledger files such changes under
 MOST_NEAREST: Final = 3

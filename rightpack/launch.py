@@ -104,7 +104,7 @@ class Planner:
             "ConfigUri": self.publish(settings),
         }
         if trigger.pipeline is PipelineKind.INFERENCE:
-            return {**parameters, "Mode": trigger.mode}
+            return {**parameters, "Mode": trigger.mode, "ScoreInstanceCount": str(settings.inference.machines)}
         group = self.layout.model_group(trigger.package_type or TOPIC_MODELS)
         if self.known is None or group not in self.known:
             Registry(self.sagemaker).ensure_group(group)

@@ -28,6 +28,13 @@ class PipelineKind(StrEnum):
     TOPICS = "topics"
 
 
+MODES = {
+    PipelineKind.TRAINING: ("weekly",),
+    PipelineKind.INFERENCE: ("daily", "monthly"),
+    PipelineKind.TOPICS: ("monthly",),
+}
+
+
 class Stack(StrEnum):
     """The stacks of a stage in the order in which they are deployed; each knows those before it by names only."""
 

@@ -19,11 +19,10 @@ from botocore.exceptions import ClientError
 
 from rightpack.deployment import deployment_of
 from rightpack.errors import DataError, SettingsError
-from rightpack.gate import Outcome, registry_text
 from rightpack.hands import Reason, record
 from rightpack.layout import Layout, split_uri
 from rightpack.ledger import Ledger
-from rightpack.registry import CHANGED_AT, CHANGED_BY, CHANGED_HOW, ModelPackage, Registry
+from rightpack.registry import CHANGED_AT, CHANGED_BY, CHANGED_HOW, ModelPackage, Outcome, Registry, registry_text
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

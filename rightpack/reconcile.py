@@ -13,11 +13,10 @@ from typing import Any, Final
 from rightpack.ages import Ages
 from rightpack.batches import Batches
 from rightpack.dispatch import Dispatcher
-from rightpack.layout import Layout, Metric, PipelineKind
+from rightpack.layout import MODES, Layout, Metric, PipelineKind
 from rightpack.ledger import IN_FLIGHT, RETRY, Run
 from rightpack.metrics import Metrics
 from rightpack.tracking import Tracker
-from rightpack.trigger import MODES
 
 RECENT: Final = 50  # runs of each pipeline that are looked at whatever the ledger says of them
 ABSENT: Final = frozenset({"ResourceNotFound", "ResourceNotFoundException"})

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
-
-from rightpack.gate import Outcome, registry_text
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
@@ -16,6 +16,15 @@ APPROVED_AT: Final = "approved-at"  # set by manual approval; an automatic one c
 CHANGED_AT: Final = "changed-at"
 CHANGED_BY: Final = "changed-by"
 CHANGED_HOW: Final = "changed-how"
+REASON_LENGTH: Final = 256  # a value of CustomerMetadataProperties
+
+
+class Outcome(StrEnum):
+    """What becomes of a candidate; the values are the registry's own approval states."""
+
+    APPROVED = "Approved"
+    REJECTED = "Rejected"
+    HELD = "PendingManualApproval"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,3 +165,9 @@ def manual_changes(registry: Registry, group: str) -> list[dict[str, str]]:
         }
         for package in sorted(changed, key=lambda p: p.metadata[CHANGED_AT])
     ]
+
+
+def registry_text(text: str) -> str:
+    """`text` in the characters and length that a registry property takes (no comma, no semicolon)."""
+    text = text.replace(",", " -").replace(";", " /")
+    return re.sub(r"[^\w\s.:/=+@-]", " ", text, flags=re.ASCII)[:REASON_LENGTH].strip() or "none"

@@ -10,18 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from rightpack.errors import TriggerError
-from rightpack.layout import NAME_PATTERN, TRIGGER_NAME, PipelineKind, split_uri
+from rightpack.layout import MODES, NAME_PATTERN, TRIGGER_NAME, PipelineKind, split_uri
 
 VERSION: Final = 1
 MAX_BYTES: Final = 64 * 1024
 MAX_DEPTH: Final = 20
 CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 DATE: Final = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
-MODES: Final = {
-    PipelineKind.TRAINING: ("weekly",),
-    PipelineKind.INFERENCE: ("daily", "monthly"),
-    PipelineKind.TOPICS: ("monthly",),
-}
 ALL_TYPES: Final = {
     PipelineKind.INFERENCE: "inference scores every type in one pass",
     PipelineKind.TOPICS: "topics are of products, whatever they are packed in",

@@ -155,7 +155,7 @@ class Model:
         return fitting[0] if fitting else list(MACHINES)[-1]
 
     def _files(self, rows: int) -> int:
-        limits = Limits.of_requests(self.settings.inference)
+        limits = Limits.of_requests(self.settings.inference, instances=1)
         by_size = math.ceil(rows * self.bytes_each()["features"] / (limits.megabytes * 1e6))
         return limits.files(rows, by_size)
 

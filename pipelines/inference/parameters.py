@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sagemaker.core.workflow.parameters import ParameterString
+from sagemaker.core.workflow.parameters import ParameterInteger, ParameterString
 
 from pipelines.parameters import Declared
 
@@ -25,6 +25,7 @@ class Parameters(Declared):
     manifest_uri: Any
     config_uri: Any
     processing_instance: Any
+    score_instances: Any
 
 
 def declare() -> Parameters:
@@ -37,4 +38,5 @@ def declare() -> Parameters:
         manifest_uri=ParameterString("ManifestUri"),
         config_uri=ParameterString("ConfigUri"),
         processing_instance=ParameterString("ProcessingInstanceType", default_value="ml.m5.xlarge"),
+        score_instances=ParameterInteger("ScoreInstanceCount", default_value=1),
     )

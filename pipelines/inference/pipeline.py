@@ -23,6 +23,7 @@ def build(session: Any) -> Pipeline:
     model_data = file_in(output_of(bundle, "bundle"), "model.tar.gz")
     create = create_model("CreateBundleModel", session, model_data)
     score = bench.transform("Score", model_name=create.properties.ModelName, data=output_of(prepare, "features"))
+    score.instances = parameters.score_instances
     recommend = bench.process(_recommend(parameters, prepare, bundle, score))
     load = bench.process(_load(parameters, recommend))
     monitor = bench.process(_monitor(parameters, prepare, bundle))

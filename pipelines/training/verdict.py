@@ -14,7 +14,7 @@ from sagemaker.mlops.workflow.condition_step import ConditionStep
 from pipelines.authoring import Workbench, file_in, output_of
 from pipelines.model_steps import Registration, register_model
 from pipelines.training.parameters import Parameters
-from rightpack.gate import Outcome
+from rightpack.registry import Outcome
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ from processing.reports.page import render
 from processing.reports.quarantine import quarantine_lines
 from processing.reports.svg import Axis, Line, Point, bars, chart
 from processing.reports.wording import Target, kind_of, long_date, metric_of, proof, reason, target_of
-from rightpack.gate import HOLD, Outcome
+from rightpack.gate import HOLD
+from rightpack.registry import Outcome
 
 STATUS: Final = {
     Outcome.APPROVED: "Approved",

@@ -15,11 +15,10 @@ from rightpack.cli import facts, output, waiting
 from rightpack.cli.config import Json, StageName
 from rightpack.cli.stage import Stage
 from rightpack.errors import SettingsError
-from rightpack.layout import PipelineKind
+from rightpack.layout import MODES, PipelineKind
 from rightpack.ledger import RETRY, Run, RunState, stamp
 from rightpack.notices import BATCH
 from rightpack.starting import Starter
-from rightpack.trigger import MODES
 
 RunId = Annotated[str, typer.Argument(help="Run id, as `rightpack runs` shows it.")]
 WAIT_SECONDS = 86400.0

@@ -13,7 +13,8 @@ from typing import Annotated, Any
 import typer
 from botocore.exceptions import ClientError
 
-from rightpack.batches import Batches, BatchFile, Totals, Variant
+from rightpack.batch_file import BatchFile, Variant
+from rightpack.batches import Batches, Totals
 from rightpack.cli import output, running
 from rightpack.cli.config import Json, StageName
 from rightpack.cli.stage import Stage

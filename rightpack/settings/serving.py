@@ -12,7 +12,8 @@ class Inference:
     """Shape of the files that are scored, each in one request of a transform job.
 
     A worker scores `rows_per_second` with all models, and should have one file in hand for `seconds_per_file`, of about
-    `megabytes_per_file` at most. Each of the `workers`, requests at once of one machine, gets as many.
+    `megabytes_per_file` at most. Each of the `workers`, requests at once of one machine, gets as many; new products and
+    the catalogue are dealt out to `machines`.
     `rows_per_file` above 0 says instead how many rows a file has at most, whatever time they take.
     """
 
@@ -21,12 +22,13 @@ class Inference:
     seconds_per_file: float = 5.0
     rows_per_second: float = 20_000.0
     workers: int = 4
+    machines: int = 1
 
     def __post_init__(self) -> None:
         """Check what types alone cannot say."""
         if self.rows_per_file < 0:
             raise SettingsError(f"inference.rows_per_file is {self.rows_per_file}; 0 lets the time decide.")
-        for name in ("megabytes_per_file", "seconds_per_file", "rows_per_second", "workers"):
+        for name in ("megabytes_per_file", "seconds_per_file", "rows_per_second", "workers", "machines"):
             if not getattr(self, name) > 0:
                 raise SettingsError(f"inference.{name} is {getattr(self, name)}; it must be above 0.")
 

@@ -165,18 +165,32 @@ def test_a_drop_whose_manifest_disagrees_with_its_files_fails_before_training_an
     until(lambda: any(part in file.read_text() for file in mail.glob("*.txt")))
 
 
-def test_the_same_inference_drop_again_leaves_the_tables_as_they_are(stage: Stage, scored: Run) -> None:
+def test_the_same_inference_drop_again_on_more_machines_leaves_the_tables_as_they_are(
+    stage: Stage, scored: Run
+) -> None:
+    def on_two(body: dict[str, Any]) -> None:
+        body["settings"].update(inference={"machines": 2})
+
     # Once more first: another test may have approved a newer model since.
     states = []
     runs = [ended(stage, put_again(stage, scored).run_id)]
     states.append(tables(stage))
-    runs.append(ended(stage, put_again(stage, scored).run_id))
+    runs.append(ended(stage, put_again(stage, scored, on_two).run_id))
     states.append(tables(stage))
+    assert [_scoring_machines(stage, run) for run in runs] == [1, 2]
     assert {run.state for run in runs} == {RunState.COMPLETED}
     assert states[0] == states[1]
     audited = stage.data_api.rows("SELECT run_id, COUNT(*) AS n FROM packaging.load_audit GROUP BY run_id")
     assert {row["n"] for row in audited} == {1}
     assert {run.run_id for run in (scored, *runs)} <= {row["run_id"] for row in audited}
+
+
+def _scoring_machines(stage: Stage, run: Run) -> int:
+    sagemaker = stage.client("sagemaker")
+    steps = sagemaker.list_pipeline_execution_steps(PipelineExecutionArn=run.execution_arn)["PipelineExecutionSteps"]
+    arn = next(step["Metadata"]["TransformJob"]["Arn"] for step in steps if step["StepName"] == "Score")
+    job = sagemaker.describe_transform_job(TransformJobName=arn.rpartition("/")[2])
+    return int(job["TransformResources"]["InstanceCount"])
 
 
 def test_the_same_drop_again_is_answered_from_the_step_cache(stage: Stage, trained: Run) -> None:

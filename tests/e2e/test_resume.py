@@ -17,9 +17,9 @@ from rightpack.cache_reasons import Verdict, explain_cache
 from rightpack.cli import explain_cache as command
 from rightpack.cli import facts
 from rightpack.cli.stage import Stage
-from rightpack.gate import Outcome
 from rightpack.layout import split_uri
 from rightpack.ledger import Run, RunState
+from rightpack.registry import Outcome
 from tests.e2e.test_cycle import ended, put_again, registered
 from tests.e2e.waiting import until
 

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from rightpack.drops import statement_prefix
-from rightpack.layout import Layout, PipelineKind
-from rightpack.trigger import MODES
+from rightpack.layout import MODES, Layout, PipelineKind
 from tests.infra.cloudformation import ACCOUNT, FUNCTIONS, REGION, Template, arn
 
 RULES = "AWS::Events::Rule"

@@ -12,7 +12,7 @@ from pipelines.checker.graph import edges
 from pipelines.checker.references import gets
 from pipelines.placeholders import MARK, Placeholder
 from pipelines.render import DEFINITIONS
-from rightpack.gate import Outcome
+from rightpack.registry import Outcome
 from tests.unit.pipelines.committed import NAMES, Json, arguments, definition, steps, strings
 
 REGISTER = {"Evaluate", "Train", "Prepare"}
@@ -121,9 +121,9 @@ def test_order_comes_from_references_but_where_a_step_can_only_forbid() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_what_a_start_must_give_has_no_default_and_instances_have_one(name: str) -> None:
     declared = {p["Name"]: p for p in definition(name)["Parameters"]}
-    assert {p["Type"] for p in declared.values()} == {"String"}
+    assert {p["Type"] for key, p in declared.items() if not key.endswith("InstanceCount")} == {"String"}
     assert [key for key, p in declared.items() if "DefaultValue" not in p] == PARAMETERS[name]
-    assert all(key.endswith("InstanceType") for key, p in declared.items() if "DefaultValue" in p)
+    assert all(key.endswith(("InstanceType", "InstanceCount")) for key, p in declared.items() if "DefaultValue" in p)
 
 
 @pytest.mark.parametrize("name", NAMES)

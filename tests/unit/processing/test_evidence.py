@@ -14,8 +14,8 @@ from processing.damage import damage_counts
 from processing.evidence import NEW, Measured, damage_ratio, evidence_of, measure
 from processing.slices import slices
 from processing.statistics.bootstrap import Bootstrap
-from rightpack.gate import Outcome, decide
-from rightpack.registry import CHANGED_AT, CHANGED_BY, ModelPackage
+from rightpack.gate import decide
+from rightpack.registry import CHANGED_AT, CHANGED_BY, ModelPackage, Outcome
 from rightpack.settings import Settings, Slicing
 from tests.unit.processing.conftest import Trained
 from tests.unit.processing.world import GROUP, TYPE, Desk, labelled, settings

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from processing.tables import FEWEST, Limits, encode, even, read_folder, write_parts
 from rightpack.errors import DataError, SettingsError
 from rightpack.settings import Inference, Warehouse
-from rightpack.settings.steps import Machine
 
 
 def numbers(rows: int) -> pa.Table:
@@ -69,10 +68,10 @@ def test_runs_of_rows_meet_and_differ_by_one_at_most(rows: int, count: int) -> N
 
 def test_a_file_takes_the_time_that_is_wanted_and_few_rows_make_one_per_instance() -> None:
     inference = Inference(seconds_per_file=2, rows_per_second=30_000, workers=4)
-    limits = Limits.of_requests(inference)
+    limits = Limits.of_requests(inference, instances=1)
     assert [limits.files(rows) for rows in (0, 30_000, 40_000, 240_000, 240_001)] == [1, 1, 4, 4, 8]
-    assert Limits.of_requests(inference, Machine(instances=3)).files(30_000) == 3
-    assert Limits.of_requests(Inference(rows_per_file=5_000)).files(20_001) == 8
+    assert Limits.of_requests(inference, instances=3).files(30_000) == 3
+    assert Limits.of_requests(Inference(rows_per_file=5_000), instances=1).files(20_001) == 8
 
 
 def test_files_that_are_too_large_become_more_of_even_size_and_nothing_stale_is_left(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from rightpack.batches import Batches, BatchFile
+from rightpack.batch_file import BatchFile
+from rightpack.batches import Batches
 from rightpack.errors import SettingsError
 from rightpack.ledger import Ledger, Run, RunState
 from rightpack.reconcile import Reconciler

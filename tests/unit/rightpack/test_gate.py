@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rightpack.errors import SettingsError
-from rightpack.gate import REASON_LENGTH, Estimate, Evidence, Outcome, Slice, decide, registry_text
+from rightpack.gate import Estimate, Evidence, Slice, decide
+from rightpack.registry import REASON_LENGTH, Outcome, registry_text
 from rightpack.settings import CONFIG_FOLDER, Criterion, Gate, Settings, read_toml
 
 FLOOR = Gate((Criterion("roc_auc", floor=0.6),))
