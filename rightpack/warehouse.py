@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from string import Template
 from typing import Final
 
@@ -19,6 +19,7 @@ from rightpack.overrides import Override
 from rightpack.packaging import UNBOUNDED, PackageType
 from rightpack.settings import Features, Labels, Settings, Slicing
 
+SQL: Final = Path(__file__).with_name("sql")
 IDENTIFIER: Final = re.compile(r"[a-z_][a-z0-9_]{0,126}")
 COMMENT: Final = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 # A semicolon ends a statement, unless it stands in a text, a quoted name or a comment, which come whole here.
@@ -82,7 +83,7 @@ def quoted(value: str | float | dt.date) -> str:
 
 @cache
 def _template(name: str) -> str:
-    return files("rightpack").joinpath("sql", f"{name}.sql").read_text()
+    return (SQL / f"{name}.sql").read_text()
 
 
 def statements(name: str, **parts: str) -> list[str]:
